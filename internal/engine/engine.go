@@ -1,0 +1,126 @@
+// Package engine owns a run while it is going on: it feeds what happens to the
+// plan, records what the plan decides, and only then acts on it.
+//
+// The order is always the same: append the transitions in one transaction, publish
+// them, stop and start tasks, arm the timer. Nothing is acted on before it is
+// recorded, nothing is published before it is committed.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// Journal records what happens to runs. A store.Store is one.
+type Journal interface {
+	// Append records transitions, all or none. Locked means that somebody else owns
+	// the run now; any other error means that it may be tried again.
+	Append(ctx context.Context, l store.Lease, ts []run.Transition) (last int64, err error)
+	// Renew keeps the run ours and returns what others ask of it.
+	Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error)
+}
+
+// Runner executes tasks. It accepts each at most once; the id is the idempotency key.
+type Runner interface {
+	// Start begins a task and returns at once. done is called exactly once, from any
+	// goroutine, with how the task ended, also when it could not be started.
+	Start(t Task, done func(run.Outcome))
+	// Stop asks for the end of a task and returns at once: interrupt, grace, kill.
+	// The task's outcome has the state and reason given, whatever the command says.
+	// Stopping a task that is not running does nothing.
+	Stop(s Stop)
+	// Kill ends the grace of every task that was asked to stop.
+	Kill()
+}
+
+// Publisher is told of transitions after they are committed. It must not block.
+type Publisher interface {
+	Publish(id run.ID, ts []run.Transition)
+}
+
+// Task is one try of a job, for a Runner.
+type Task struct {
+	ID  run.TaskID
+	Job int // index into Workflow.Jobs
+	Of  int // tries that the job may have in all
+}
+
+// Stop names a task that is to end, and how that is to be recorded.
+type Stop struct {
+	ID     run.TaskID
+	State  run.State
+	Reason run.Reason
+	Detail string
+}
+
+// Config is what a loop works with. All but Trouble are required.
+type Config struct {
+	Journal   Journal
+	Runner    Runner
+	Publisher Publisher
+	// Lease is the right to write the run; the loop keeps it alive but does not release it.
+	Lease store.Lease
+	// TTL is how long the lease lasts without being renewed. It is renewed every
+	// second at most, which is also how soon a request of somebody else is seen.
+	// Defaults to 30 s.
+	TTL time.Duration
+	// Trouble is told when recording fails and is tried again, and with nil when it
+	// works again. Called from the loop's goroutine.
+	Trouble func(error)
+}
+
+// Names of the intervals that the loop waits.
+const (
+	defaultTTL = 30 * time.Second
+	heartbeat  = time.Second            // between renewals of the lease
+	retryFirst = 100 * time.Millisecond // before a failed commit is tried again
+	retryMax   = 5 * time.Second
+)
+
+// Loop is one run that is going on. Its plan is touched by its goroutine alone.
+type Loop struct {
+	cfg     Config
+	id      run.ID
+	attempt int
+	plan    *plan.Plan
+	mail    mailbox
+
+	ended chan struct{}
+	sum   run.Summary
+	err   error
+}
+
+// Start begins to run p. The attempt number is the one that p was made with.
+func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
+	if cfg.TTL == 0 {
+		cfg.TTL = defaultTTL
+	}
+	if cfg.Trouble == nil {
+		cfg.Trouble = func(error) {}
+	}
+	l := &Loop{cfg: cfg, id: cfg.Lease.Run, attempt: attempt, plan: p, ended: make(chan struct{})}
+	l.mail.wake = make(chan struct{}, 1)
+	go l.run(ctx)
+	return l
+}
+
+// Send gives the plan an input, such as a Cancel. It never blocks and is safe for
+// concurrent use; after the end of the run it does nothing.
+func (l *Loop) Send(in plan.Input) { l.mail.put(in) }
+
+// Kill ends the grace of tasks that were asked to stop.
+func (l *Loop) Kill() { l.cfg.Runner.Kill() }
+
+// Wait returns how the run ended. An error means that it could not be carried on:
+// the lease was lost, or ctx ended before the result could be recorded.
+func (l *Loop) Wait() (run.Summary, error) {
+	<-l.ended
+	return l.sum, l.err
+}
+
+// Ended is closed when the run has ended.
+func (l *Loop) Ended() <-chan struct{} { return l.ended }

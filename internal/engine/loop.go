@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// leaseLost is how the heartbeat tells the loop that the run is no longer ours.
+type leaseLost struct {
+	plan.Input // never given to the plan
+	err        error
+}
+
+// run is the loop. It returns when the plan is done or the run can't be carried on.
+func (l *Loop) run(ctx context.Context) {
+	defer close(l.ended)
+	beat, stopBeat := context.WithCancel(ctx)
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		l.heartbeat(beat)
+	}()
+	defer func() {
+		stopBeat()
+		<-beating
+	}()
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	l.mail.put(plan.Begin{})
+	for {
+		select {
+		case <-ctx.Done():
+			l.err = fault.Wrap(context.Cause(ctx), fault.Cancelled, "run %d was left before its end", l.id)
+			return
+		case <-l.mail.wake:
+		case <-timer.C:
+			l.mail.put(plan.Tick{})
+		}
+		out, err := l.turn(ctx)
+		if err != nil {
+			l.err = err
+			return
+		}
+		if out.Done != nil {
+			l.sum = *out.Done
+			return
+		}
+		arm(timer, out.Wake)
+	}
+}
+
+// turn takes all inputs that have come in, records what follows from them in one
+// transaction, and carries it out.
+func (l *Loop) turn(ctx context.Context) (plan.Output, error) {
+	var all plan.Output
+	now := time.Now()
+	for _, in := range l.mail.take() {
+		if lost, ok := in.(leaseLost); ok {
+			return all, l.abandon(lost.err)
+		}
+		out := l.plan.Step(now, in)
+		all.Transitions = append(all.Transitions, out.Transitions...)
+		all.Stop = append(all.Stop, out.Stop...)
+		all.Start = append(all.Start, out.Start...)
+		all.Wake = out.Wake
+		if out.Done != nil {
+			all.Done = out.Done
+		}
+	}
+	if err := l.record(ctx, all.Transitions); err != nil {
+		return all, err
+	}
+	l.act(&all)
+	return all, nil
+}
+
+// record appends transitions, however long that takes: a full disk or a locked
+// database stops the run from going on, but loses nothing. It gives up when the
+// lease is lost or ctx ends.
+func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
+	if len(ts) == 0 {
+		return nil
+	}
+	wait, failed := retryFirst, false
+	for {
+		last, err := l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
+		if err == nil {
+			if failed {
+				l.cfg.Trouble(nil)
+			}
+			number(ts, last)
+			l.cfg.Publisher.Publish(l.id, ts)
+			return nil
+		}
+		if fault.CodeOf(err) == fault.Locked {
+			return l.abandon(err)
+		}
+		failed = true
+		l.cfg.Trouble(err)
+		select {
+		case <-ctx.Done():
+			return l.abandon(err)
+		case <-time.After(wait):
+			wait = min(2*wait, retryMax)
+		}
+	}
+}
+
+// number gives transitions the sequence numbers under which they were recorded.
+func number(ts []run.Transition, last int64) {
+	for i := range ts {
+		ts[i].Seq = last - int64(len(ts)-1-i)
+	}
+}
+
+// abandon ends the run here without a result: whatever runs is stopped at once,
+// because nobody here can record what becomes of it.
+func (l *Loop) abandon(cause error) error {
+	for i := range l.plan.Workflow().Jobs {
+		if state, try := l.plan.Job(i); state == run.Running {
+			l.cfg.Runner.Stop(Stop{ID: l.task(i, try), State: run.Cancelled, Reason: run.EngineLost})
+		}
+	}
+	l.cfg.Runner.Kill()
+	return fault.Wrap(cause, fault.CodeOf(cause), "run %d can't be recorded any more, its running jobs were stopped", l.id)
+}
+
+// act carries out what has been recorded.
+func (l *Loop) act(out *plan.Output) {
+	for _, s := range out.Stop {
+		l.cfg.Runner.Stop(Stop{ID: l.task(s.Job, s.Try), State: s.State, Reason: s.Reason, Detail: s.Detail})
+	}
+	for _, t := range out.Start {
+		task := Task{ID: l.task(t.Job, t.Try), Job: t.Job, Of: 1 + l.plan.Workflow().Jobs[t.Job].Retry.Max}
+		l.cfg.Runner.Start(task, func(o run.Outcome) {
+			l.mail.put(plan.Finished{Job: t.Job, Try: t.Try, Outcome: o})
+		})
+	}
+}
+
+func (l *Loop) task(job, try int) run.TaskID {
+	return run.TaskID{Run: l.id, Attempt: l.attempt, Job: l.plan.Workflow().Jobs[job].ID, Try: try}
+}
+
+// arm sets the timer to fire at t, or never when t is zero.
+func arm(timer *time.Timer, t time.Time) {
+	timer.Stop()
+	if !t.IsZero() {
+		timer.Reset(time.Until(t))
+	}
+}
+
+// heartbeat keeps the lease and passes on what others ask of the run, until ctx ends.
+func (l *Loop) heartbeat(ctx context.Context) {
+	tick := time.NewTicker(min(heartbeat, l.cfg.TTL/3))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		requests, err := l.cfg.Journal.Renew(ctx, l.cfg.Lease, l.cfg.TTL)
+		if fault.CodeOf(err) == fault.Locked {
+			l.mail.put(leaseLost{err: err})
+			return
+		}
+		for _, r := range requests { // any other error is met again by record, which reports it
+			if in := l.input(r); in != nil {
+				l.mail.put(in)
+			}
+		}
+	}
+}
+
+// input translates a request. Nil when it names a job that is not there.
+func (l *Loop) input(r store.Request) plan.Input {
+	detail := ""
+	if r.By != "" {
+		detail = "asked by " + r.By
+	}
+	switch r.Kind {
+	case store.CancelRun:
+		return plan.Cancel{Reason: run.RunCancelled, Detail: detail}
+	case store.DrainRun:
+		return plan.Drain{Reason: run.EngineStopping, Detail: detail}
+	case store.CancelJob:
+		if i := l.plan.Workflow().Index(r.Job); i >= 0 {
+			return plan.CancelJob{Job: i, Detail: detail}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// Input is something that happened. The set is closed.
+type Input interface{ input() }
+
+// Begin starts the attempt. It is the first input of a new plan, and harmless later.
+type Begin struct{}
+
+// Finished tells how a try ended. A late, stale or duplicate one changes nothing.
+type Finished struct {
+	Job     int // index into Workflow.Jobs
+	Try     int
+	Outcome run.Outcome
+}
+
+// Tick tells that time has passed, as Output.Wake asked.
+type Tick struct{}
+
+// Cancel ends the run: what runs is stopped, nothing more starts.
+type Cancel struct {
+	Reason run.Reason // RunCancelled or Interrupted
+	Detail string     // who asked
+}
+
+// CancelJob stops one job, or keeps it from starting. What needs it is skipped.
+type CancelJob struct {
+	Job    int
+	Detail string
+}
+
+// Drain lets what runs finish and starts nothing more.
+type Drain struct {
+	Reason run.Reason // EngineStopping or EngineLost
+	Detail string
+}
+
+func (Begin) input()     {}
+func (Finished) input()  {}
+func (Tick) input()      {}
+func (Cancel) input()    {}
+func (CancelJob) input() {}
+func (Drain) input()     {}
+
+// Output is what a step decided. The caller records Transitions, in one transaction,
+// before it acts on anything else.
+type Output struct {
+	Transitions []run.Transition
+	Start       []Task
+	Stop        []Stop
+	Wake        time.Time    // call Step(Tick) then; zero: not needed
+	Done        *run.Summary // set exactly once, by the step that ends the attempt
+}
+
+// Task is one try that is to be started now.
+type Task struct {
+	Job int // index into Workflow.Jobs
+	Try int
+}
+
+// Stop is a running try that is to be ended now, and how that is to be recorded.
+type Stop struct {
+	Job    int
+	Try    int
+	State  run.State
+	Reason run.Reason
+	Detail string
+}

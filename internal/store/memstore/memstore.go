@@ -1,0 +1,101 @@
+// Package memstore keeps runs in memory: for tests, simulations and dry runs.
+// It has the same behaviour as sqlstore, and forgets everything when it is dropped.
+package memstore
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// Store is a store.Store in memory. It is safe for concurrent use.
+type Store struct {
+	now func() time.Time // of the leases
+
+	mu        sync.Mutex // guards all below; nothing is called while it is held
+	closed    bool
+	runs      []*record // a run's index is its id minus 1
+	workflows map[string][]byte
+}
+
+// record is everything kept of one run.
+type record struct {
+	run         store.Run // Owner, Attempt are filled in when it is read
+	attempts    []store.Attempt
+	transitions []run.Transition
+	requests    []store.Request // not taken yet
+	overrides   []run.Override
+	owner       *store.Owner
+	epoch       int64
+	until       time.Time
+}
+
+// New returns an empty store whose leases run out by the wall clock.
+func New() *Store { return NewAt(time.Now) }
+
+// NewAt returns an empty store whose leases run out by the given clock, which must
+// be safe for concurrent use.
+func NewAt(now func() time.Time) *Store {
+	return &Store{now: now, workflows: map[string][]byte{}}
+}
+
+// Close makes every later call fail with Unavailable.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// find returns the record of a run. The caller holds mu.
+func (s *Store) find(id run.ID) (*record, error) {
+	if s.closed {
+		return nil, errClosed()
+	}
+	if id < 1 || int64(id) > int64(len(s.runs)) {
+		return nil, store.ErrNoRun(id)
+	}
+	return s.runs[id-1], nil
+}
+
+// leased returns the record of a run of which l is the current lease. The caller holds mu.
+func (s *Store) leased(l store.Lease) (*record, error) {
+	r, err := s.find(l.Run)
+	if err != nil {
+		return nil, err
+	}
+	if r.owner == nil || r.epoch != l.Epoch {
+		return nil, store.ErrLost(l.Run)
+	}
+	return r, nil
+}
+
+func (s *Store) keepWorkflow(hash string, body []byte) {
+	if _, ok := s.workflows[hash]; !ok && hash != "" {
+		s.workflows[hash] = bytes.Clone(body)
+	}
+}
+
+func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
+
+// micros rounds a time to what a database keeps of it.
+func micros(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
+}
+
+// text returns a copy of b, nil when it is empty.
+func text(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return bytes.Clone(b)
+}

@@ -1,0 +1,131 @@
+package memstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// CreateRun implements store.Store.
+func (s *Store) CreateRun(ctx context.Context, n store.NewRun, owner store.Owner, ttl time.Duration) (store.Lease, error) {
+	if err := cancelled(ctx); err != nil {
+		return store.Lease{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.Lease{}, errClosed()
+	}
+	s.keepWorkflow(n.Hash, n.Workflow)
+	id := run.ID(len(s.runs) + 1)
+	r := &record{
+		run: store.Run{
+			ID: id, Application: n.Application, File: n.File, WorkingDir: n.WorkingDir, SubmittedAt: micros(n.At),
+		},
+		owner: &owner, epoch: 1, until: s.now().Add(ttl),
+	}
+	s.addAttempt(r, n.FirstAttempt())
+	s.runs = append(s.runs, r)
+	return store.Lease{Run: id, Epoch: 1}, nil
+}
+
+// AddAttempt implements store.Store.
+func (s *Store) AddAttempt(ctx context.Context, l store.Lease, a store.NewAttempt) (int, error) {
+	if err := cancelled(ctx); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.leased(l)
+	if err != nil {
+		return 0, err
+	}
+	return s.addAttempt(r, a), nil
+}
+
+func (s *Store) addAttempt(r *record, a store.NewAttempt) int {
+	s.keepWorkflow(a.Hash, a.Workflow)
+	n := len(r.attempts) + 1
+	r.attempts = append(r.attempts, store.Attempt{
+		Number: n, Hash: a.Hash, Options: text(a.Options), CreatedAt: micros(a.At),
+		Counts: store.Counts{Total: a.Jobs},
+	})
+	return n
+}
+
+// Append implements store.Store.
+func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (int64, error) {
+	if err := cancelled(ctx); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.leased(l)
+	if err != nil {
+		return 0, err
+	}
+	for i := range ts {
+		if n := ts[i].Attempt; n < 1 || n > len(r.attempts) {
+			return 0, fault.New(fault.Internal, "attempt %d of run %d does not exist", n, l.Run)
+		}
+	}
+	for i := range ts {
+		r.append(ts[i])
+	}
+	return int64(len(r.transitions)), nil
+}
+
+func (r *record) append(t run.Transition) {
+	t.Seq = int64(len(r.transitions) + 1)
+	t.At, t.Until = micros(t.At), micros(t.Until)
+	if t.Outcome != nil {
+		o := *t.Outcome
+		o.CPU = o.CPU.Truncate(time.Microsecond)
+		t.Outcome = &o
+	}
+	r.transitions = append(r.transitions, t)
+	a := &r.attempts[t.Attempt-1]
+	a.Counts.Apply(&t)
+	a.Move(t)
+}
+
+// Request implements store.Store.
+func (s *Store) Request(ctx context.Context, id run.ID, q store.Request) error {
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.find(id)
+	if err != nil {
+		return err
+	}
+	q.At = micros(q.At)
+	r.requests = append(r.requests, q)
+	return nil
+}
+
+// AddOverrides implements store.Store.
+func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) error {
+	if err := cancelled(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.find(id)
+	if err != nil {
+		return err
+	}
+	for _, o := range os {
+		o.At = micros(o.At)
+		r.overrides = append(r.overrides, o)
+	}
+	return nil
+}
+
+func cancelled(ctx context.Context) error {
+	return fault.Wrap(context.Cause(ctx), fault.Cancelled, "interrupted")
+}

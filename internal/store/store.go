@@ -1,0 +1,207 @@
+// Package store is the contract for keeping runs. Implementations are memstore
+// (memory) and sqlstore (SQLite); storetest holds the suite that each must pass.
+//
+// Every method is one transaction and safe for concurrent use. Errors are
+// fault.Error: NotFound for a run that is not there, Locked where a lease is held
+// by somebody else or was lost to them, Unavailable when the database can't be
+// used now, Cancelled when the context ended before anything was recorded, Internal
+// for anything unexpected. Times are kept to the microsecond, in UTC; a nil and an
+// empty []byte are the same.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// Store keeps runs, their transitions, and who may write them.
+type Store interface {
+	// CreateRun records a run in state PENDING with attempt 1 and gives its lease to owner.
+	CreateRun(ctx context.Context, r NewRun, owner Owner, ttl time.Duration) (Lease, error)
+	// Acquire takes the lease of a run that nobody holds, whose lease has run out, or
+	// whose holder is in dead. The fencing number grows with each acquisition, so a
+	// former holder's writes fail. Locked (with *Held as cause) when it is held.
+	Acquire(ctx context.Context, id run.ID, owner Owner, ttl time.Duration, dead func(Owner) bool) (Lease, error)
+	// Renew prolongs the lease and returns the requests that have not been taken yet,
+	// marking them as taken. Locked when the lease was lost.
+	Renew(ctx context.Context, l Lease, ttl time.Duration) ([]Request, error)
+	// Release gives the lease back. A lease that was lost is not an error.
+	Release(ctx context.Context, l Lease) error
+	// AddAttempt records the next attempt of the leased run in state PENDING and returns its number.
+	AddAttempt(ctx context.Context, l Lease, a NewAttempt) (int, error)
+	// Append records transitions of the leased run, in order, all or none, and returns
+	// the sequence number of the last. A transition with an empty Job moves the run.
+	// Concurrent calls share a commit. Locked when the lease was lost; nothing is recorded then.
+	Append(ctx context.Context, l Lease, ts []run.Transition) (last int64, err error)
+
+	// Run returns one run as of its latest attempt.
+	Run(ctx context.Context, id run.ID) (Run, error)
+	// Runs returns runs, newest first (highest id first).
+	Runs(ctx context.Context, f Filter) ([]Run, error)
+	// Attempts returns all attempts of a run, first to last.
+	Attempts(ctx context.Context, id run.ID) ([]Attempt, error)
+	// Transitions returns what was recorded with a sequence number above after, in
+	// order; at most limit of them when limit > 0.
+	Transitions(ctx context.Context, id run.ID, after int64, limit int) ([]run.Transition, error)
+	// Workflow returns the stored workflow with that hash (see workflow.Encode).
+	Workflow(ctx context.Context, hash string) ([]byte, error)
+
+	// Request asks the owner of a run to do something; it is taken by its next Renew.
+	Request(ctx context.Context, id run.ID, r Request) error
+	// AddOverrides records jobs that were declared successful by hand.
+	AddOverrides(ctx context.Context, id run.ID, os []run.Override) error
+	// Overrides returns them in the order in which they were made.
+	Overrides(ctx context.Context, id run.ID) ([]run.Override, error)
+
+	// Close waits for what is being written and closes the database. It is idempotent.
+	Close() error
+}
+
+// NewRun is what is known of a run before it begins.
+type NewRun struct {
+	Application string
+	File        string // the workflow file, absolute; empty when there is none
+	WorkingDir  string
+	Hash        string // of Workflow
+	Workflow    []byte // the encoded workflow; stored once per hash
+	At          time.Time
+	Attempt     NewAttempt
+}
+
+// NewAttempt is what is known of an attempt before it begins.
+type NewAttempt struct {
+	Hash     string // of the workflow that this attempt runs
+	Workflow []byte
+	Options  []byte // JSON of the options that the attempt was asked with; opaque to the store
+	Jobs     int    // jobs in the workflow
+	At       time.Time
+}
+
+// FirstAttempt returns r.Attempt, with the run's workflow and time where it has none of its own.
+func (r NewRun) FirstAttempt() NewAttempt {
+	a := r.Attempt
+	if a.Hash == "" {
+		a.Hash, a.Workflow = r.Hash, r.Workflow
+	}
+	if a.At.IsZero() {
+		a.At = r.At
+	}
+	return a
+}
+
+// Owner is a program that may own runs. All fields together identify one process.
+type Owner struct {
+	Host      string `json:"host"`
+	BootID    string `json:"boot_id"`
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"start_time"` // of the process, in clock ticks since boot
+}
+
+// Lease is the right to write one run. Epoch is the fencing number.
+type Lease struct {
+	Run   run.ID
+	Epoch int64
+}
+
+// Held is the cause of a Locked fault: who holds the lease, and until when.
+type Held struct {
+	Owner Owner
+	Until time.Time
+}
+
+func (h *Held) Error() string { return "held by process " + itoa(h.Owner.PID) + " on " + h.Owner.Host }
+
+// ErrHeld returns the fault of a lease that is held by owner until that time.
+func ErrHeld(id run.ID, owner Owner, until time.Time) error {
+	return fault.Wrap(&Held{owner, until}, fault.Locked, "run %d is being executed", id)
+}
+
+// ErrLost returns the fault of a lease that is not the holder's any more.
+func ErrLost(id run.ID) error {
+	return fault.New(fault.Locked, "run %d is not ours any more: another program took it over", id).
+		WithHint("this program has stopped working on the run; nothing that it did since then was recorded")
+}
+
+// ErrNoRun returns the fault of a run that is not there.
+func ErrNoRun(id run.ID) error {
+	return fault.New(fault.NotFound, "run %d does not exist", id)
+}
+
+// Counts are the jobs of an attempt by how they stand.
+type Counts = run.Counts
+
+// Run is one run as of its latest attempt.
+type Run struct {
+	ID          run.ID
+	Application string
+	File        string
+	WorkingDir  string
+	SubmittedAt time.Time
+	Attempt     Attempt // the latest
+	Owner       *Owner  // who holds the lease now; nil when nobody does or it has run out
+	Seq         int64   // of the last recorded transition
+}
+
+// Attempt is one continuation of a run.
+type Attempt struct {
+	Number    int
+	State     run.State
+	Reason    run.Reason // of the latest transition of the run in this attempt
+	Detail    string
+	Hash      string
+	Options   []byte
+	CreatedAt time.Time
+	StartedAt time.Time // zero until RUNNING
+	EndedAt   time.Time // zero until it ended
+	Counts    Counts
+}
+
+// Move records on the attempt what a transition of its run says. Transitions of jobs
+// change nothing.
+func (a *Attempt) Move(t run.Transition) {
+	if t.Job != "" {
+		return
+	}
+	a.State, a.Reason, a.Detail = t.To, t.Reason, t.Detail
+	if t.To == run.Running && a.StartedAt.IsZero() {
+		a.StartedAt = t.At
+	}
+	a.EndedAt = time.Time{}
+	if t.To.Ended() {
+		a.EndedAt = t.At
+	}
+}
+
+// Filter selects runs. The zero value selects all.
+type Filter struct {
+	Application string      // exact
+	States      []run.State // of the latest attempt; any of them
+	NotStates   []run.State
+	Since       time.Time // submitted at or after
+	Until       time.Time // submitted before
+	Before      run.ID    // keyset paging: ids below this only; 0 for all
+	Limit       int       // 0 for no limit
+}
+
+// RequestKind is what the owner of a run may be asked.
+type RequestKind string
+
+// The kinds of requests.
+const (
+	CancelRun RequestKind = "cancel_run" // stop what runs, start nothing more
+	DrainRun  RequestKind = "drain_run"  // let what runs finish, start nothing more
+	CancelJob RequestKind = "cancel_job" // stop one job, or do not start it
+)
+
+// Request is a durable wish of somebody who does not own the run.
+type Request struct {
+	Kind RequestKind
+	Job  run.JobID // for CancelJob
+	By   string
+	At   time.Time
+}
+
+func itoa(n int) string { return run.ID(n).String() }
