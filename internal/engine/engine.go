@@ -8,6 +8,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/plan"
@@ -89,6 +90,9 @@ type Loop struct {
 	plan    *plan.Plan
 	mail    mailbox
 
+	giveUp   context.CancelFunc
+	troubled atomic.Bool // recording fails just now; written by the loop, read by Kill
+
 	ended chan struct{}
 	sum   run.Summary
 	err   error
@@ -104,6 +108,7 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	}
 	l := &Loop{cfg: cfg, id: cfg.Lease.Run, attempt: attempt, plan: p, ended: make(chan struct{})}
 	l.mail.wake = make(chan struct{}, 1)
+	ctx, l.giveUp = context.WithCancel(ctx)
 	go l.run(ctx)
 	return l
 }
@@ -112,8 +117,14 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 // concurrent use; after the end of the run it does nothing.
 func (l *Loop) Send(in plan.Input) { l.mail.put(in) }
 
-// Kill ends the grace of tasks that were asked to stop.
-func (l *Loop) Kill() { l.cfg.Runner.Kill() }
+// Kill ends the grace of tasks that were asked to stop. While results can't be
+// recorded it gives the run up, for nobody could ask for its end otherwise.
+func (l *Loop) Kill() {
+	l.cfg.Runner.Kill()
+	if l.troubled.Load() {
+		l.giveUp()
+	}
+}
 
 // Wait returns how the run ended. An error means that it could not be carried on:
 // the lease was lost, or ctx ended before the result could be recorded.

@@ -19,6 +19,7 @@ type leaseLost struct {
 // run is the loop. It returns when the plan is done or the run can't be carried on.
 func (l *Loop) run(ctx context.Context) {
 	defer close(l.ended)
+	defer l.giveUp()
 	beat, stopBeat := context.WithCancel(ctx)
 	beating := make(chan struct{})
 	go func() {
@@ -87,11 +88,11 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 	if len(ts) == 0 {
 		return nil
 	}
-	wait, failed := retryFirst, false
+	wait := retryFirst
 	for {
 		last, err := l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
 		if err == nil {
-			if failed {
+			if l.troubled.Swap(false) {
 				l.cfg.Trouble(nil)
 			}
 			number(ts, last)
@@ -101,7 +102,7 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 		if fault.CodeOf(err) == fault.Locked {
 			return l.abandon(err)
 		}
-		failed = true
+		l.troubled.Store(true)
 		l.cfg.Trouble(err)
 		select {
 		case <-ctx.Done():

@@ -39,9 +39,6 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 		p.applyJobCancel(i)
 		return
 	}
-	if t.From == run.Pending {
-		p.pending--
-	}
 	p.counts.Apply(t)
 	p.stuck = p.stuck || t.Reason == run.Stuck
 	j.state = t.To

@@ -24,7 +24,7 @@ type Tick struct{}
 
 // Cancel ends the run: what runs is stopped, nothing more starts.
 type Cancel struct {
-	Reason run.Reason // RunCancelled or Interrupted
+	Reason run.Reason // RunCancelled or Interrupted; anything else counts as RunCancelled
 	Detail string     // who asked
 }
 
@@ -36,7 +36,7 @@ type CancelJob struct {
 
 // Drain lets what runs finish and starts nothing more.
 type Drain struct {
-	Reason run.Reason // EngineStopping or EngineLost
+	Reason run.Reason // EngineStopping or EngineLost; anything else counts as EngineStopping
 	Detail string
 }
 
@@ -46,6 +46,20 @@ func (Tick) input()      {}
 func (Cancel) input()    {}
 func (CancelJob) input() {}
 func (Drain) input()     {}
+
+func (c Cancel) reason() run.Reason {
+	if c.Reason == run.Interrupted {
+		return run.Interrupted
+	}
+	return run.RunCancelled
+}
+
+func (d Drain) reason() run.Reason {
+	if d.Reason == run.EngineLost {
+		return run.EngineLost
+	}
+	return run.EngineStopping
+}
 
 // Output is what a step decided. The caller records Transitions, in one transaction,
 // before it acts on anything else.

@@ -12,7 +12,7 @@
 package plan
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -49,7 +49,7 @@ type Plan struct {
 	first  int // jobs below this index have been considered by decideFirst
 	halted int // jobs below this index have been considered by endUnstarted
 
-	pending int   // jobs in PENDING
+	// Work lists. An entry whose job has moved on meanwhile is dropped when its turn comes.
 	ready   heap  // jobs in QUEUED, first to start on top
 	waiting heap  // jobs in FAILED or TIMEOUT with a retry to come, earliest on top
 	met     heap  // PENDING jobs whose dependencies are met, to be queued
@@ -58,19 +58,19 @@ type Plan struct {
 	stuck   bool  // the run had to be ended by unstick
 
 	out *Output   // of the step that is going on
-	now time.Time // of the step that is going on
+	now time.Time // of the step that is going on; UTC, microseconds
 }
 
 // job is what changes about a job. 48 bytes: a plan may hold a million.
 type job struct {
-	state    run.State
 	decision run.Reason // why it is not run in this attempt; empty when it is
+	began    int64      // start of the first try, Unix nanoseconds
+	due      int64      // when the next try may start, Unix nanoseconds; 0: no retry
 	tries    int32
 	unmet    int32 // dependencies that are not satisfied yet
 	cause    int32 // the job that doomed this one, or -1
-	stopped  bool  // it was asked to stop, or not to be repeated
-	began    int64 // start of the first try, Unix nanoseconds
-	due      int64 // when the next try may start, Unix nanoseconds; 0: no retry
+	state    run.State
+	stopped  bool // it was asked to stop, or not to be repeated
 }
 
 // halt is the decision to start nothing more.
@@ -86,10 +86,8 @@ type halt struct {
 
 // New returns the plan of a run's first attempt.
 func New(wf *workflow.Workflow, opt Options) *Plan {
-	p, err := Restore(wf, opt, nil, nil)
-	if err != nil {
-		panic(fmt.Sprintf("plan: an empty history does not restore: %v", err)) // nothing was replayed
-	}
+	p := build(wf, withDefaults(wf, opt))
+	p.decide(nil)
 	return p
 }
 
@@ -108,15 +106,17 @@ func (p *Plan) Job(i int) (run.State, int) { return p.jobs[i].state, int(p.jobs[
 // Workers returns how many jobs may run at once.
 func (p *Plan) Workers() int { return p.opt.Workers }
 
-// Step takes one input at time now and returns what follows from it.
-// After the attempt has ended it returns an empty Output.
+// Step takes one input at time now and returns what follows from it. Time counts in
+// whole microseconds, which is what a store keeps, so that a restored plan computes
+// with the same times. After the attempt has ended it returns an empty Output.
 func (p *Plan) Step(now time.Time, in Input) Output {
 	var out Output
 	if p.state.Ended() {
 		return out
 	}
-	p.out, p.now = &out, now
+	p.out, p.now = &out, now.UTC().Truncate(time.Microsecond)
 	p.begin()
+	p.decideFirst()
 	p.take(in)
 	p.settle()
 	p.requeue()
@@ -148,11 +148,11 @@ func (p *Plan) take(in Input) {
 		p.finished(in)
 	case Cancel:
 		if !p.halt.stop {
-			p.mark(run.Transition{Reason: in.Reason, Detail: in.Detail})
+			p.mark(in.reason(), in.Detail)
 		}
 	case Drain:
 		if p.halt.asked == "" {
-			p.mark(run.Transition{Reason: in.Reason, Detail: in.Detail})
+			p.mark(in.reason(), in.Detail)
 		}
 	case CancelJob:
 		p.cancelJob(in)
@@ -205,7 +205,6 @@ func (p *Plan) cancelJob(in CancelJob) {
 // depends on nothing but the state, so that a plan restored in the middle of a
 // step goes on with the rest of it.
 func (p *Plan) settle() {
-	p.decideFirst()
 	for {
 		switch {
 		case p.doomed.len() > 0:
@@ -286,9 +285,11 @@ func (p *Plan) dispatch() {
 	}
 }
 
-// stop asks for the end of running jobs that were cancelled.
+// stop asks for the end of running jobs that were cancelled. After Restore that is
+// asked for once more, because nobody knows whether it was carried out.
 func (p *Plan) stop() {
-	for _, i := range p.stops {
+	slices.Sort(p.stops)
+	for _, i := range slices.Compact(p.stops) {
 		j := &p.jobs[i]
 		if j.state != run.Running {
 			continue
@@ -304,30 +305,21 @@ func (p *Plan) stop() {
 
 // end finishes the attempt when nothing is left to do, or says when to come back.
 func (p *Plan) end() {
-	switch {
-	case p.counts.Running > 0, !p.halt.on && p.ready.len() > 0:
-		p.wake()
-		return
-	case !p.halt.on && p.waiting.len() > 0:
-		p.wake()
-		return
-	case p.pending > 0:
-		p.unstick()
+	if !p.halt.on && p.waiting.len() > 0 {
+		p.out.Wake = time.Unix(0, p.jobs[p.waiting.top()].due).UTC()
 	}
+	if p.counts.Running > 0 || !p.out.Wake.IsZero() {
+		return
+	}
+	p.unstick()
 	sum := run.Summary{Counts: p.counts}
 	sum.State, sum.Reason = p.result()
 	p.emit(theRun, run.Transition{From: p.state, To: sum.State, Reason: sum.Reason, Detail: p.halt.detail})
 	p.out.Done = &sum
 }
 
-func (p *Plan) wake() {
-	if !p.halt.on && p.waiting.len() > 0 {
-		p.out.Wake = time.Unix(0, p.jobs[p.waiting.top()].due)
-	}
-}
-
-// unstick ends a run in which nothing runs and nothing can start. A validated
-// workflow never gets here; a user who does should be told, not left waiting.
+// unstick ends what is still PENDING though nothing runs and nothing can start. A
+// validated workflow never has such jobs; a user who does should be told, not left waiting.
 func (p *Plan) unstick() {
 	for i := range p.jobs {
 		if p.jobs[i].state == run.Pending {
@@ -358,9 +350,8 @@ func (p *Plan) result() (run.State, run.Reason) {
 }
 
 // mark records a decision about the run that changes no state.
-func (p *Plan) mark(t run.Transition) {
-	t.From, t.To = p.state, p.state
-	p.emit(theRun, t)
+func (p *Plan) mark(reason run.Reason, detail string) {
+	p.emit(theRun, run.Transition{From: p.state, To: p.state, Reason: reason, Detail: detail})
 }
 
 // theRun stands for the run itself where a job index is asked for.

@@ -15,11 +15,8 @@ import (
 // longer has are passed over. An error means that the history contradicts itself.
 func Restore(wf *workflow.Workflow, opt Options, history []run.Transition, overrides []run.Override) (*Plan, error) {
 	p := build(wf, withDefaults(wf, opt))
-	index := make(map[run.JobID]int, len(wf.Jobs))
-	for i := range wf.Jobs {
-		index[wf.Jobs[i].ID] = i
-	}
-	p.decide(index, Results(history, overrides, p.opt.Attempt-1))
+	p.decide(Results(history, overrides, p.opt.Attempt-1))
+	index := p.index()
 	for n := range history {
 		if t := &history[n]; t.Attempt == p.opt.Attempt {
 			if err := p.replay(index, t); err != nil {
@@ -34,19 +31,28 @@ func Restore(wf *workflow.Workflow, opt Options, history []run.Transition, overr
 func withDefaults(wf *workflow.Workflow, opt Options) Options {
 	opt.Attempt = max(opt.Attempt, 1)
 	opt.ContinueOnError = opt.ContinueOnError || wf.ContinueOnError
-	opt.Sequential = (opt.Sequential || wf.Sequential) && !opt.Parallel
-	opt.Workers = cmp.Or(opt.Workers, wf.MaxWorkers, 1)
-	if opt.Sequential {
-		opt.Workers = 1
-	}
+	opt.Workers = opt.Room(wf)
+	opt.Sequential = opt.inOrder(wf)
 	return opt
+}
+
+// Room returns how many jobs of wf may run at once under these options.
+func (o Options) Room(wf *workflow.Workflow) int {
+	if o.inOrder(wf) {
+		return 1
+	}
+	return cmp.Or(o.Workers, wf.MaxWorkers, 1)
+}
+
+// inOrder reports whether ready jobs start in file order, one at a time.
+func (o Options) inOrder(wf *workflow.Workflow) bool {
+	return (o.Sequential || wf.Sequential) && !o.Parallel
 }
 
 // build makes a plan in which nothing has happened.
 func build(wf *workflow.Workflow, opt Options) *Plan {
 	p := &Plan{wf: wf, opt: opt, graph: newGraph(wf.Jobs), jobs: make([]job, len(wf.Jobs))}
 	p.counts.Total = len(wf.Jobs)
-	p.pending = len(wf.Jobs)
 	p.ranks = p.graph.ranks(wf.Jobs, func(i int) int64 {
 		if i < len(opt.Expected) {
 			return max(int64(opt.Expected[i]), 1)
@@ -86,18 +92,18 @@ func (p *Plan) before(a, b int32) bool {
 }
 
 // decide notes which jobs this attempt does not run, and why.
-func (p *Plan) decide(index map[run.JobID]int, earlier map[run.JobID]Result) {
+func (p *Plan) decide(earlier map[run.JobID]Result) {
 	skip := ids(p.opt.Skip)
-	again := p.downstream(index, p.opt.From)
+	again := p.downstream(p.opt.From)
 	for i := range p.jobs {
-		r, ran := earlier[p.id(i)]
+		r := earlier[p.id(i)]
 		switch {
 		case skip[p.id(i)]:
 			p.jobs[i].decision = run.SkipRequested
 		case again[i]:
-		case ran && r.Succeeded():
+		case r.Succeeded():
 			p.jobs[i].decision = run.AlreadySucceeded
-		case p.opt.FailedOnly && r.State != run.Failed && r.State != run.Timeout:
+		case p.opt.FailedOnly && !r.Failed:
 			p.jobs[i].decision = run.NotSelected
 		}
 	}
@@ -111,27 +117,38 @@ func ids(list []run.JobID) map[run.JobID]bool {
 	return m
 }
 
-// downstream returns the named jobs and all that need them, directly or not.
-func (p *Plan) downstream(index map[run.JobID]int, from []run.JobID) map[int]bool {
-	reached := make(map[int]bool)
-	var todo []int
-	for _, id := range from {
-		if i, ok := index[id]; ok {
+// downstream says of each job whether it is named or needs one that is, directly or not.
+func (p *Plan) downstream(named []run.JobID) []bool {
+	reached := make([]bool, len(p.jobs))
+	var todo []int32
+	reach := func(i int32) {
+		if !reached[i] {
+			reached[i] = true
 			todo = append(todo, i)
+		}
+	}
+	from := ids(named)
+	for i := range p.jobs {
+		if from[p.id(i)] {
+			reach(int32(i))
 		}
 	}
 	for len(todo) > 0 {
 		i := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if reached[i] {
-			continue
-		}
-		reached[i] = true
-		for _, d := range p.graph.of(i) {
-			todo = append(todo, int(d))
+		for _, d := range p.graph.of(int(i)) {
+			reach(d)
 		}
 	}
 	return reached
+}
+
+func (p *Plan) index() map[run.JobID]int {
+	m := make(map[run.JobID]int, len(p.jobs))
+	for i := range p.jobs {
+		m[p.id(i)] = i
+	}
+	return m
 }
 
 // replay applies one recorded transition, if it is legal here.
@@ -154,8 +171,7 @@ func (p *Plan) replay(index map[run.JobID]int, t *run.Transition) error {
 	return nil
 }
 
-// requeueRestored fills the work lists that a replay does not keep. Entries that
-// are out of date are dropped when they come to the top.
+// requeueRestored fills the work lists that a replay does not keep.
 func (p *Plan) requeueRestored() {
 	p.waiting.items = p.waiting.items[:0]
 	for i := range p.jobs {

@@ -7,6 +7,7 @@ type Result struct {
 	State      run.State
 	Reason     run.Reason
 	Attempt    int  // the attempt in which it got there
+	Failed     bool // a try failed and none has succeeded since, whatever the state is by now
 	Overridden bool // declared successful by hand since
 }
 
@@ -35,7 +36,8 @@ func Results(history []run.Transition, overrides []run.Override, upTo int) map[r
 		if t.Job == "" || t.Mark() || t.Reason == run.AlreadySucceeded {
 			continue
 		}
-		results[t.Job] = Result{State: t.To, Reason: t.Reason, Attempt: t.Attempt}
+		failed := t.To == run.Failed || t.To == run.Timeout || t.To != run.Success && results[t.Job].Failed
+		results[t.Job] = Result{State: t.To, Reason: t.Reason, Attempt: t.Attempt, Failed: failed}
 	}
 	override(upTo)
 	return results

@@ -14,6 +14,9 @@ import (
 // Python program.
 const minJittered = 100 * time.Millisecond
 
+// maxWait bounds the wait before jitter: a longer one never ends for anybody.
+const maxWait = 10 * 365 * 24 * time.Hour
+
 // retries reports whether a try that ended with o is repeated. tries counts the
 // tries so far; sinceFirst is the time since the first of them started.
 //
@@ -46,16 +49,19 @@ func statuses(o *run.Outcome) []string {
 	}
 }
 
-// retryDelay returns the wait after the tries-th try: delay × backoff^(tries-1), varied by
-// jitter. The variation is a hash of its place, so that a restored plan waits just as long.
+// retryDelay returns the wait after the tries-th try, in whole microseconds: delay ×
+// backoff^(tries-1), varied by jitter. The variation is a hash of its place, so that a
+// restored plan waits just as long.
 func retryDelay(r *workflow.Retry, id run.ID, job run.JobID, tries int) time.Duration {
-	wait := float64(r.Delay) * math.Pow(r.Backoff, float64(tries-1))
+	wait := float64(r.Delay)
+	if wait > 0 { // else an infinite power would make it "not a number"
+		wait = min(wait*math.Pow(r.Backoff, float64(tries-1)), float64(maxWait))
+	}
 	if r.Jitter > 0 {
 		wait *= 1 + r.Jitter*spread(id, job, tries)
 		wait = max(wait, float64(minJittered))
 	}
-	// A wait beyond this never ends for anybody; the bound keeps the conversion defined.
-	return time.Duration(min(wait, float64(10*365*24*time.Hour)))
+	return time.Duration(wait).Truncate(time.Microsecond)
 }
 
 // spread returns a number in [-1, 1) that depends on nothing but its arguments.

@@ -26,7 +26,7 @@ type Workflow struct {
 	File            string   // where it was read from, as the user named it; empty after Decode of one without
 	WorkingDir      string   // absolute
 	LogDir          string   // absolute
-	MaxWorkers      int      // jobs that may run at once, at least 1; 1 when the file is not parallel
+	MaxWorkers      int      // jobs that may run at once when not Sequential: max_workers as the file says it, at least 1, also when the file is not parallel
 	Sequential      bool     // ready jobs start in file order; set when the file is not parallel
 	ContinueOnError bool     // independent branches go on after a failure
 	AllowShell      bool     // false: commands are split into words and executed directly
@@ -36,6 +36,7 @@ type Workflow struct {
 	Security        Security // what commands may contain
 	Plugins         []Plugin // named in the file, never executed: see docs/migration.md
 	Jobs            []Job    // in file order; a job's index here is its identity within the plan
+	Warnings        Problems // what Load found that does not stop a run; not kept by Encode
 }
 
 // Job is one node of the workflow.

@@ -1,0 +1,154 @@
+package joblog
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/mask"
+)
+
+// Stats is what became of an output.
+type Stats struct {
+	Bytes   int64 // that were written by the job
+	Dropped int64 // that are not in the file: beyond the limit, or because it could not be written
+}
+
+// Writer is the log of one try: the job's output as it is, without secrets, and
+// stamped notes between. It is safe for concurrent use: output, notes and the flush
+// of an idle log come from different goroutines.
+type Writer struct {
+	mu     sync.Mutex // guards all below
+	path   string
+	file   io.Closer // nil once closed
+	from   int64
+	masker *mask.Masker
+	masked *mask.Writer // in front of out
+	out    *limited
+	bytes  int64
+	stats  Stats // of Close
+	err    error // of Close
+}
+
+// Open opens the log file for one try, after what is there already. Directories are
+// created (0755), so is the file (0640). A symbolic link, or anything else that is
+// not a regular file, is refused. Errors are faults with code Unavailable.
+//
+// Of the output, limit bytes are kept (0 or less: all): the beginning, as it comes,
+// and the end (half of the limit, but at most 1 MiB) which is held in memory until
+// the output is over, with a line between that says how much is missing.
+func Open(path string, limit int64, m *mask.Masker) (*Writer, error) {
+	f, info, err := openAppend(path)
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(f, limit, m, lastByte(f, info.Size()))
+	w.path, w.from = path, info.Size()
+	return w, nil
+}
+
+func newWriter(f io.WriteCloser, limit int64, m *mask.Masker, last byte) *Writer {
+	out := newLimited(sink{w: f, last: time.Now()}, limit, last)
+	return &Writer{file: f, masker: m, masked: m.Writer(out), out: out}
+}
+
+// lastByte returns the file's last byte, and a new line for an empty one. A try that
+// was lost may have left half a line.
+func lastByte(f *os.File, size int64) byte {
+	b := []byte{'\n'}
+	if size > 0 {
+		_, _ = f.ReadAt(b, size-1) // unread it stays a new line, which costs a line break at most
+	}
+	return b[0]
+}
+
+// From returns the size of the file when it was opened: where this try begins.
+func (w *Writer) From() int64 { return w.from }
+
+// Write takes output of the job. It always takes all and never fails: when the file
+// can't be written, output is dropped and counted, and Close says so. Output of a
+// slow job is written at once, that of a fast one when the buffer is full.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bytes += int64(len(p))
+	if w.file == nil {
+		w.stats.Bytes, w.stats.Dropped = w.bytes, w.stats.Dropped+int64(len(p))
+		return len(p), nil
+	}
+	_, _ = w.masked.Write(p) // limited never fails
+	return len(p), nil
+}
+
+// Note writes a stamped line of our own, without secrets, on a line of its own. The
+// output before it counts as complete: a secret that is written half before and half
+// after a note is not found. After Close it does nothing.
+func (w *Writer) Note(level, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file == nil {
+		return
+	}
+	_ = w.masked.Flush()
+	line := Line(time.Now(), level, w.masker.String(text))
+	if w.out.last != '\n' {
+		line = "\n" + line
+	}
+	_, _ = w.out.Write([]byte(line))
+}
+
+// Flush writes what is in the buffer, for whoever follows the log. Call it when the
+// job has been silent for a moment. What could be the beginning of a secret, and the
+// end of an output that is too long, stay in memory.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != nil {
+		w.out.sink.flush()
+	}
+}
+
+// EndOutput says that the job will write no more. Afterwards all of its output that
+// is kept is in the file, for checks to read; notes may still follow, and are kept
+// whatever the limit. Close does it too.
+func (w *Writer) EndOutput() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.endOutput()
+}
+
+func (w *Writer) endOutput() {
+	if w.file == nil {
+		return
+	}
+	_ = w.masked.Flush()
+	w.out.settle()
+	w.out.sink.flush()
+}
+
+// Close writes what is left and closes the file. Its error is a fault with code
+// Unavailable: the first one that kept output from being written, which is in
+// Dropped then. Closing again returns the same.
+func (w *Writer) Close() (Stats, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file == nil {
+		return w.stats, w.err
+	}
+	w.endOutput()
+	err := w.out.sink.err
+	if cerr := w.file.Close(); err == nil {
+		err = cerr
+	}
+	w.file = nil
+	w.stats = Stats{Bytes: w.bytes, Dropped: w.out.tail.lost + w.out.sink.lost}
+	if err != nil {
+		w.err = &fault.Error{
+			Code: fault.Unavailable, Msg: "can't write the log file", Op: "write log", At: w.path, Err: cause(err),
+			Hint: "Part of the job's output is missing. Check the space and quota of the disk of log_dir.",
+		}
+	}
+	return w.stats, w.err
+}

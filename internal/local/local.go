@@ -1,0 +1,215 @@
+// Package local executes tasks on this host: pre-checks, the command as a process,
+// post-checks, and the job's log file.
+package local
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/mask"
+	"github.com/executionerhq/executioner/internal/process"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+var _ engine.Runner = (*Runner)(nil)
+
+// flushEvery is how long output of a silent job may stay in memory.
+const flushEvery = 250 * time.Millisecond
+
+// Config is what a Runner works with. Workflow, Run and Host are required.
+type Config struct {
+	Workflow *workflow.Workflow
+	Run      run.ID
+	Host     *process.Host
+	// Environ is the environment that jobs may inherit from, NAME=value.
+	Environ []string
+	// Overrides win over every other variable.
+	Overrides []workflow.Var
+	// Scope is put before the task id in EXECUTIONER_TASK, so that runs of different
+	// databases are told apart.
+	Scope string
+	// Grace is the time between SIGTERM and SIGKILL. 0: process.DefaultGrace.
+	Grace time.Duration
+}
+
+// Runner executes the tasks of one attempt. It is safe for concurrent use.
+type Runner struct {
+	cfg     Config
+	env     *workflow.Resolver
+	shared  atomic.Pointer[mask.Masker] // for jobs without variables of their own; made by the first of them
+	tasks   sync.WaitGroup
+	flusher chan struct{} // closed by Close
+
+	mu     sync.Mutex // guards active: tasks begin and end on goroutines of their own
+	active map[run.TaskID]*task
+	closed bool
+}
+
+// New returns a runner. Close it after the last task.
+func New(cfg Config) *Runner {
+	r := &Runner{
+		cfg:     cfg,
+		env:     workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides),
+		flusher: make(chan struct{}),
+		active:  make(map[run.TaskID]*task),
+	}
+	go r.flushIdle()
+	return r
+}
+
+// Masker hides the values of an environment's secret variables.
+func Masker(env workflow.Environment) *mask.Masker {
+	var secrets []string
+	for _, v := range env.Vars {
+		if mask.SecretName(v.Name) {
+			secrets = append(secrets, v.Value)
+		}
+	}
+	return mask.New(secrets)
+}
+
+// Start implements engine.Runner.
+func (r *Runner) Start(t engine.Task, done func(run.Outcome)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &task{runner: r, Task: t, job: &r.cfg.Workflow.Jobs[t.Job], ctx: ctx, cancel: cancel}
+	r.mu.Lock()
+	r.active[t.ID] = a
+	r.tasks.Add(1)
+	r.mu.Unlock()
+	go func() {
+		defer r.tasks.Done()
+		defer cancel()
+		o := a.execute()
+		r.mu.Lock()
+		delete(r.active, t.ID)
+		r.mu.Unlock()
+		done(o)
+	}()
+}
+
+// Stop implements engine.Runner.
+func (r *Runner) Stop(s engine.Stop) {
+	r.mu.Lock()
+	a := r.active[s.ID]
+	r.mu.Unlock()
+	if a != nil {
+		a.stop(s)
+	}
+}
+
+// Kill implements engine.Runner.
+func (r *Runner) Kill() {
+	for _, a := range r.running() {
+		a.kill()
+	}
+}
+
+// Close waits for tasks that are still going on. It is idempotent.
+func (r *Runner) Close() error {
+	r.tasks.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.closed = true
+		close(r.flusher)
+	}
+	return nil
+}
+
+func (r *Runner) running() []*task {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*task, 0, len(r.active))
+	for _, a := range r.active {
+		all = append(all, a)
+	}
+	return all
+}
+
+// flushIdle writes what silent jobs have written a moment ago, for whoever follows.
+func (r *Runner) flushIdle() {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.flusher:
+			return
+		case <-tick.C:
+		}
+		for _, a := range r.running() {
+			if log := a.log.Load(); log != nil {
+				log.Flush()
+			}
+		}
+	}
+}
+
+// shell is what commands are given to, as the Python program did.
+const shell = "/bin/sh"
+
+// spec returns the process of a command in a job's environment.
+func (r *Runner) spec(t *task, command string, environ []string) (process.Spec, error) {
+	s := process.Spec{
+		Path: shell, Args: []string{"sh", "-c", command},
+		Env: environ, Dir: r.cfg.Workflow.WorkingDir, Cookie: r.cookie(t.ID), Grace: r.cfg.Grace,
+	}
+	if !r.cfg.Workflow.AllowShell {
+		words, err := workflow.SplitCommand(command)
+		if err != nil {
+			return s, err
+		}
+		s.Path, s.Args = words[0], words
+	}
+	return s, nil
+}
+
+// cookie is the value of EXECUTIONER_TASK: unique among all tries of all databases.
+func (r *Runner) cookie(id run.TaskID) string { return Cookie(r.cfg.Scope, id) }
+
+// Cookie returns the value of EXECUTIONER_TASK by which the processes of a task are found.
+func Cookie(scope string, id run.TaskID) string { return scope + "/" + id.String() }
+
+// own are the variables that tell a job who it is.
+func (r *Runner) own(id run.TaskID) []string {
+	return []string{
+		process.CookieVariable + "=" + r.cookie(id),
+		"EXECUTIONER_RUN=" + id.Run.String(),
+		"EXECUTIONER_ATTEMPT=" + strconv.Itoa(id.Attempt),
+		"EXECUTIONER_JOB=" + string(id.Job),
+		"EXECUTIONER_TRY=" + strconv.Itoa(id.Try),
+	}
+}
+
+// resolve returns the environment of a task and the masker for its secrets.
+func (r *Runner) resolve(t *task) (workflow.Environment, *mask.Masker) {
+	env := r.env.Resolve(t.Task.Job)
+	if len(t.job.Env) == 0 {
+		if r.shared.Load() == nil {
+			r.shared.Store(Masker(env)) // made twice at worst, and alike
+		}
+		return env, r.shared.Load()
+	}
+	return env, Masker(env)
+}
+
+// Inherited returns an environment without the variables that tell a job who it is: a
+// job that starts this program again must not pass its own identity on.
+func Inherited(environ []string) []string {
+	kept := make([]string, 0, len(environ))
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if !slices.Contains(ownNames, name) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+var ownNames = []string{process.CookieVariable, "EXECUTIONER_RUN", "EXECUTIONER_ATTEMPT", "EXECUTIONER_JOB", "EXECUTIONER_TRY"}

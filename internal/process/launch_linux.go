@@ -1,0 +1,85 @@
+package process
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unreadBytes is the ioctl that tells how much is in a pipe.
+const unreadBytes = unix.TIOCINQ
+
+// newPipe returns a pipe whose read end does not block. The write end must: its flags
+// are the child's.
+func newPipe() (r, w int, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return -1, -1, os.NewSyscallError("pipe2", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fds[0]), unix.F_SETFL, unix.O_NONBLOCK); err != nil {
+		_ = unix.Close(fds[0])
+		_ = unix.Close(fds[1])
+		return -1, -1, os.NewSyscallError("fcntl", err)
+	}
+	return fds[0], fds[1], nil
+}
+
+// begin starts the program of p and closes w, which then only the child has.
+func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
+	defer func() { _ = unix.Close(w) }()
+	if h.isClosed() {
+		return errHostClosed
+	}
+	pidfd := -1
+	pid, err := h.fork(path, spec.Args, &syscall.ProcAttr{
+		Dir:   spec.Dir,
+		Env:   spec.Env,
+		Files: []uintptr{uintptr(h.stdin), uintptr(w), uintptr(w)},
+		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	})
+	if err != nil {
+		return err
+	}
+	p.pid, p.handle = pid, pidfd
+	p.peak.due = time.Now().Add(firstSample)
+	if !h.add(p) {
+		return p.abort()
+	}
+	p.mark = h.marker.put(pid)
+	h.watcher.nudge()
+	return nil
+}
+
+func (h *Host) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}
+
+// fork is ForkExec with an empty signal mask. Go gives a child the mask of the calling
+// thread, which is whatever this program was started with.
+func (h *Host) fork(path string, args []string, attr *syscall.ProcAttr) (int, error) {
+	if !h.masked {
+		return syscall.ForkExec(path, args, attr)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var none, old unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, &old); err == nil {
+		defer func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }()
+	}
+	return syscall.ForkExec(path, args, attr)
+}
+
+// abort takes back a program that was started while the host was being closed.
+func (p *Process) abort() error {
+	_ = unix.Kill(-p.pid, unix.SIGKILL)
+	_, _ = unix.Wait4(p.pid, nil, 0, nil)
+	if p.handle >= 0 {
+		_ = unix.Close(p.handle)
+	}
+	return errHostClosed
+}

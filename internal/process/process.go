@@ -1,0 +1,182 @@
+// Package process runs one operating system process per try of a job and sees to it
+// that nothing of it is left behind unnoticed: output is read in constant memory, the
+// end is decided by the program itself and not by who holds its pipe, and stopping
+// reaches every descendant, however it detached itself.
+//
+// It knows nothing of workflows or stores. Linux is the full implementation; other
+// systems get a reduced one that can only signal the process group.
+package process
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// CookieVariable is the environment variable by which descendants of a try are
+// recognised, also by an engine that did not start them.
+const CookieVariable = "EXECUTIONER_TASK"
+
+// DefaultGrace is the time between SIGTERM and SIGKILL when Spec.Grace is 0.
+const DefaultGrace = 10 * time.Second
+
+// drainPatience is how long output is still taken after the program ended, for
+// descendants that are just finishing, as in `exec > >(tee log)`.
+const drainPatience = 500 * time.Millisecond
+
+// Spec is what to run.
+type Spec struct {
+	Path   string        // program: with a slash as it is (relative to Dir), else looked up in the PATH of Env
+	Args   []string      // argv, including argv[0]; empty means just Path
+	Env    []string      // the exact environment, NAME=value; should hold CookieVariable=Cookie
+	Dir    string        // working directory; empty means the engine's
+	Cookie string        // unique per try; empty means that the environment identifies nobody
+	Output io.Writer     // gets stdout and stderr, see below; nil discards
+	Grace  time.Duration // between SIGTERM and SIGKILL; 0 means DefaultGrace, negative none
+	// Timeout is the time after which the process is stopped as TIMEOUT; 0 means none.
+	Timeout time.Duration
+	// KillLeftover kills what is still running when the program has ended by itself.
+	// Otherwise it is left alone and counted.
+	KillLeftover bool
+
+	// Output is called from one goroutine at a time, never after Wait returned, and
+	// must not keep the slice. Its first error is reported in the outcome's detail; the
+	// job goes on and its output is still read. A Write that does not return holds up Wait.
+}
+
+// Process is one started try. Its methods are safe for concurrent use.
+type Process struct {
+	host   *Host
+	pid    int
+	handle int    // pidfd of the program, -1 where there is none
+	mark   uint64 // see marker
+	cookie string
+	grace  time.Duration
+	kill   bool // Spec.KillLeftover
+	limit  *time.Timer
+	oom    uint64 // the out-of-memory counter as of the start
+	output *output
+	peak   peak
+
+	// mu guards the two below: a stop and the end of the program race, and who comes
+	// first decides the outcome. It also keeps the pid from being freed while it is signalled.
+	mu      sync.Mutex
+	ordered *order
+	reaped  bool
+
+	exited  chan struct{} // closed when the program has ended and was reaped
+	hurry   chan struct{} // closed by Kill
+	hurried sync.Once
+	done    chan struct{} // closed when outcome is set
+	outcome run.Outcome
+}
+
+// order is a decision to end the process, and what has come of it.
+type order struct {
+	state  run.State
+	reason run.Reason
+	detail string
+	swept  chan struct{} // closed when everything is gone or was given up
+	left   []int         // pids that could not be ended; read after swept is closed
+}
+
+// Start starts spec. The error is a *StartError.
+func Start(spec Spec, host *Host) (*Process, error) {
+	path, err := lookup(spec.Path, spec.Dir, spec.Env)
+	if err != nil {
+		return nil, newStartError(spec, spec.Path, err)
+	}
+	p := &Process{
+		host: host, handle: -1, cookie: spec.Cookie, grace: spec.Grace, kill: spec.KillLeftover,
+		exited: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
+	}
+	if p.grace == 0 {
+		p.grace = DefaultGrace
+	}
+	if len(spec.Args) == 0 {
+		spec.Args = []string{spec.Path}
+	}
+	p.oom = host.oomBefore()
+	if err := p.launch(spec, path); err != nil {
+		return nil, newStartError(spec, path, err)
+	}
+	if spec.Timeout > 0 {
+		p.limit = time.AfterFunc(spec.Timeout, func() {
+			p.Stop(run.Timeout, run.TimedOut, "timed out after "+spec.Timeout.String())
+		})
+	}
+	go p.output.pump()
+	go p.supervise()
+	return p, nil
+}
+
+// launch opens the pipe and starts the program with it.
+func (p *Process) launch(spec Spec, path string) error {
+	out, w, err := newOutput(p.host, spec.Output)
+	if err != nil {
+		return err
+	}
+	p.output = out
+	if err := p.host.begin(p, spec, path, w); err != nil {
+		out.close()
+		return err
+	}
+	return nil
+}
+
+// PID returns the process id of the program, which is also its group and session.
+func (p *Process) PID() int { return p.pid }
+
+// Stop ends the process and every descendant: SIGTERM, the grace, then SIGKILL until
+// nothing is left. The outcome will have that state and reason. It returns at once; only
+// the first call counts, and none does when the program has already ended.
+func (p *Process) Stop(state run.State, reason run.Reason, detail string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped || p.ordered != nil {
+		return
+	}
+	p.ordered = &order{state: state, reason: reason, detail: detail, swept: make(chan struct{})}
+	go p.carryOut(p.ordered)
+}
+
+// Kill skips what is left of the grace. Before Stop it means that there will be none.
+func (p *Process) Kill() { p.hurried.Do(func() { close(p.hurry) }) }
+
+// Wait blocks until the process has ended and returns how. It may be called often.
+func (p *Process) Wait() run.Outcome {
+	<-p.done
+	return p.outcome
+}
+
+func (p *Process) carryOut(o *order) {
+	o.left = p.sweep()
+	close(o.swept)
+}
+
+// supervise owns the process from its start to its outcome.
+func (p *Process) supervise() {
+	exit := p.awaitExit()
+	close(p.exited)
+	if p.limit != nil {
+		p.limit.Stop()
+	}
+	// Nobody sets ordered any more, since the program was reaped under mu.
+	var left []int
+	if p.ordered != nil {
+		<-p.ordered.swept
+		left = p.ordered.left
+		p.output.finish(drainPatience)
+	} else {
+		p.output.finish(drainPatience)
+		left = p.leftovers()
+		if len(left) > 0 && p.kill {
+			left = p.sweep()
+		}
+	}
+	p.outcome = p.conclude(exit, left)
+	p.release(left)
+	close(p.done)
+}

@@ -1,0 +1,135 @@
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// Cancel asks for the end of a run, or of some of its jobs. kind is CancelRun,
+// DrainRun or CancelJob. A run whose program is gone is ended here, with whatever
+// processes it left. An ended run that left no process is a conflict.
+func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
+	if r.Attempt.State.Ended() || r.Owner == nil || s.cfg.Host.Dead(*r.Owner) {
+		return s.cancelLost(ctx, r)
+	}
+	requests := []store.Request{{Kind: kind, By: by, At: time.Now().UTC()}}
+	if kind == store.CancelJob {
+		wf, err := s.Workflow(ctx, r.Attempt.Hash)
+		if err != nil {
+			return err
+		}
+		requests = requests[:0]
+		for _, id := range jobs {
+			if _, err := JobIn(wf, id); err != nil {
+				return err
+			}
+			requests = append(requests, store.Request{Kind: kind, Job: id, By: by, At: time.Now().UTC()})
+		}
+	}
+	for _, req := range requests {
+		if err := s.cfg.Store.Request(ctx, r.ID, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelLost kills what a run left behind and ends it if it has not ended.
+func (s *Service) cancelLost(ctx context.Context, r store.Run) error {
+	tasks, err := s.lost(ctx, r)
+	if err != nil {
+		return err
+	}
+	survivors, err := s.survivors(tasks)
+	if err != nil {
+		return err
+	}
+	if r.Attempt.State.Ended() && len(survivors) == 0 {
+		return fault.New(fault.Conflict, "run %d has already ended: %s", r.ID, r.Attempt.State).
+			WithHint("see it with: executioner runs show %d", r.ID)
+	}
+	left, err := s.cfg.Host.KillSurvivors(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fault.New(fault.Conflict, "%d processes of run %d could not be ended (%s)", len(left), r.ID, list(left))
+	}
+	if r.Attempt.State.Ended() {
+		return nil
+	}
+	return s.closeLost(ctx, r.ID)
+}
+
+// lost returns the tasks of a run's latest attempt whose program went away while they
+// ran: the only ones of which processes may be left that nobody waits for. What a
+// job left running on purpose is not among them.
+func (s *Service) lost(ctx context.Context, r store.Run) ([]run.TaskID, error) {
+	if !r.Attempt.State.Ended() && r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
+		return nil, nil // its owner looks after them
+	}
+	h, err := s.history(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	open := make(map[run.JobID]int)
+	for i := range h.Transitions {
+		t := &h.Transitions[i]
+		switch {
+		case t.Attempt != r.Attempt.Number || t.Job == "" || t.Mark():
+		case t.To == run.Running, t.Reason == run.Lost:
+			open[t.Job] = t.Try
+		default:
+			delete(open, t.Job)
+		}
+	}
+	tasks := make([]run.TaskID, 0, len(open))
+	for job, try := range open {
+		tasks = append(tasks, run.TaskID{Run: r.ID, Attempt: r.Attempt.Number, Job: job, Try: try})
+	}
+	return tasks, nil
+}
+
+// survivors returns the processes of tasks. Looking for none costs nothing.
+func (s *Service) survivors(tasks []run.TaskID) ([]int, error) {
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	return s.cfg.Host.Survivors(tasks)
+}
+
+// MarkSuccess declares jobs of a run that is not going on successful by hand. It
+// returns what it recorded; jobs that had succeeded already are left out.
+func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID, by, note string) ([]run.Override, error) {
+	if !r.Attempt.State.Ended() {
+		return nil, fault.New(fault.Conflict, "run %d is going on", r.ID).
+			WithHint("wait for its end, or stop it with: executioner cancel %d", r.ID)
+	}
+	wf, err := s.Workflow(ctx, r.Attempt.Hash)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.history(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	results := plan.Results(h.Transitions, h.Overrides, r.Attempt.Number)
+	var made []run.Override
+	for _, id := range jobs {
+		if _, err := JobIn(wf, id); err != nil {
+			return nil, err
+		}
+		if !results[id].Succeeded() {
+			made = append(made, run.Override{Attempt: r.Attempt.Number, Job: id, By: by, At: time.Now().UTC(), Note: note})
+		}
+	}
+	if len(made) == 0 {
+		return nil, nil
+	}
+	return made, s.cfg.Store.AddOverrides(ctx, r.ID, made)
+}

@@ -1,0 +1,294 @@
+package runs
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Decision is one recorded decision with the sentence that explains it.
+type Decision struct {
+	Seq      int64      `json:"seq"`
+	Attempt  int        `json:"attempt"`
+	At       time.Time  `json:"at"`
+	Job      run.JobID  `json:"job,omitempty"`
+	Try      int        `json:"try,omitempty"`
+	From     run.State  `json:"from"`
+	To       run.State  `json:"to"`
+	Reason   run.Reason `json:"reason"`
+	Sentence string     `json:"sentence"`
+}
+
+// Explain tells, one sentence per decision, what became of a run, or of one of its
+// jobs when job is not empty. It adds why a job that has not started is waiting.
+func Explain(d Details, job run.JobID) []Decision {
+	e := explainer{details: d, results: map[run.JobID]run.Reason{}}
+	var told []Decision
+	for n := range d.History.Transitions {
+		t := &d.History.Transitions[n]
+		sentence := e.sentence(t)
+		if t.Job != job {
+			continue
+		}
+		told = append(told, Decision{
+			Seq: t.Seq, Attempt: t.Attempt, At: t.At, Job: t.Job, Try: t.Try,
+			From: t.From, To: t.To, Reason: t.Reason, Sentence: sentence,
+		})
+	}
+	for _, o := range d.History.Overrides {
+		if o.Job == job && job != "" {
+			told = append(told, Decision{Attempt: o.Attempt, At: o.At, Job: job, Sentence: markedSentence(o)})
+		}
+	}
+	if waiting := e.waiting(job); waiting != "" {
+		told = append(told, Decision{Attempt: d.View.Attempt, At: time.Now().UTC(), Job: job, Sentence: waiting})
+	}
+	return told
+}
+
+func markedSentence(o run.Override) string {
+	s := "It was declared successful by hand by " + o.By
+	if o.Note != "" {
+		s += ": " + o.Note
+	}
+	return s + "."
+}
+
+// explainer turns transitions into sentences. It remembers what happened before,
+// because a cause may have a cause.
+type explainer struct {
+	details Details
+	results map[run.JobID]run.Reason // how each job last ended badly
+}
+
+func (e *explainer) sentence(t *run.Transition) string {
+	if t.Job == "" {
+		return runSentence(t)
+	}
+	if t.To == run.Failed || t.To == run.Timeout || t.To == run.Cancelled {
+		e.results[t.Job] = t.Reason
+	}
+	switch {
+	case t.Mark():
+		return "It was asked to stop" + by(t.Detail) + "."
+	case t.To == run.Queued && t.Reason == run.Retry:
+		return fmt.Sprintf("It was queued again for try %d, because the wait after try %d is over.", t.Try+1, t.Try)
+	case t.To == run.Queued:
+		return e.queued(t.Job)
+	case t.To == run.Running:
+		return fmt.Sprintf("Try %d started, because a worker was free (%d in all).", t.Try, e.workers())
+	case t.To == run.Skipped:
+		return e.skipped(t)
+	case t.To == run.Cancelled && t.Outcome == nil:
+		return "It was not started, because " + cancelledBecause(t) + "."
+	default:
+		return endSentence(t)
+	}
+}
+
+func (e *explainer) queued(id run.JobID) string {
+	wf := e.details.Workflow
+	i := wf.Index(id)
+	if i < 0 || len(wf.Jobs[i].Needs) == 0 {
+		return "It was queued at once, because it depends on nothing."
+	}
+	return "It was queued, because all it depends on is done: " + needs(wf, i) + "."
+}
+
+func needs(wf *workflow.Workflow, i int) string {
+	names := make([]string, 0, 6)
+	for n, need := range wf.Jobs[i].Needs {
+		if n == 5 {
+			names = append(names, fmt.Sprintf("and %d more", len(wf.Jobs[i].Needs)-n))
+			break
+		}
+		names = append(names, string(wf.Jobs[need].ID))
+	}
+	return strings.Join(names, ", ")
+}
+
+// workers is how many jobs could run at once. Options are the latest attempt's.
+func (e *explainer) workers() int {
+	opt, err := decodeOptions(e.lastOptions())
+	if err != nil {
+		return 1
+	}
+	return opt.Plan(e.details.View.Run, e.details.View.Attempt).Room(e.details.Workflow)
+}
+
+func (e *explainer) lastOptions() []byte {
+	if n := len(e.details.Attempts); n > 0 {
+		return e.details.Attempts[n-1].Options
+	}
+	return nil
+}
+
+func (e *explainer) skipped(t *run.Transition) string {
+	switch t.Reason {
+	case run.DependencyFailed:
+		return fmt.Sprintf("It was skipped, because it depends on %s, which %s.", t.Cause, e.became(t.Cause))
+	case run.StoppedOnFailure:
+		return fmt.Sprintf("It was skipped, because %s %s and the run does not continue on errors.", t.Cause, e.became(t.Cause))
+	case run.SkipRequested:
+		return "It was skipped, because that was asked for; what depends on it goes on as if it had succeeded."
+	case run.AlreadySucceeded:
+		return "It was not run again, because it had succeeded in an earlier attempt."
+	case run.NotSelected:
+		return "It was left out, because only failed jobs were asked for."
+	default:
+		return "It was skipped (" + string(t.Reason) + ")."
+	}
+}
+
+func (e *explainer) became(id run.JobID) string {
+	switch e.results[id] {
+	case run.TimedOut:
+		return "ran out of time"
+	case run.JobCancelled, run.RunCancelled:
+		return "was cancelled"
+	default:
+		return "failed"
+	}
+}
+
+func cancelledBecause(t *run.Transition) string {
+	switch t.Reason {
+	case run.JobCancelled:
+		return "it was cancelled" + by(t.Detail)
+	case run.RunCancelled:
+		return "the run was cancelled" + by(t.Detail)
+	case run.Interrupted:
+		return "the run was interrupted" + by(t.Detail)
+	case run.EngineLost:
+		return "the program that ran it was gone"
+	default:
+		return "the run was to start nothing more" + by(t.Detail)
+	}
+}
+
+func by(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return " (" + detail + ")"
+}
+
+func endSentence(t *run.Transition) string {
+	s := fmt.Sprintf("Try %d %s", t.Try, Ending(t))
+	if t.To != run.Failed && t.To != run.Timeout {
+		return s + "."
+	}
+	if t.Until.IsZero() {
+		return s + "; it is not tried again."
+	}
+	return s + fmt.Sprintf("; it is tried again after %s.", t.Until.Sub(t.At).Round(time.Millisecond))
+}
+
+// Ending says in a few words how a try ended, as in "failed with exit code 3".
+func Ending(t *run.Transition) string {
+	switch {
+	case t.To == run.Success && t.Reason == run.EmptyCommand:
+		return "succeeded, because there was no command to run"
+	case t.To == run.Success:
+		return "succeeded"
+	case t.Reason == run.Exited && t.Outcome != nil:
+		return fmt.Sprintf("failed with exit code %d", t.Outcome.ExitCode) + detail(t)
+	case t.Reason == run.Signal && t.Outcome != nil:
+		return fmt.Sprintf("was ended by signal %d", t.Outcome.Signal) + detail(t)
+	}
+	words, ok := endings[t.Reason]
+	if !ok {
+		words = "ended as " + t.To.String() + " (" + string(t.Reason) + ")"
+	}
+	return words + detail(t)
+}
+
+var endings = map[run.Reason]string{
+	run.TimedOut:        "was stopped, because its time was over",
+	run.OOMKilled:       "was killed by the kernel, because memory ran out",
+	run.PrecheckFailed:  "was not run, because a pre-check failed",
+	run.PostcheckFailed: "ended well, but a post-check failed",
+	run.StartFailed:     "could not be started",
+	run.Lost:            "ended in a way that nobody can know",
+	run.RunCancelled:    "was stopped, because the run was cancelled",
+	run.Interrupted:     "was stopped, because the run was interrupted",
+	run.JobCancelled:    "was stopped, because the job was cancelled",
+	run.EngineLost:      "was stopped, because the run was no longer ours",
+}
+
+func detail(t *run.Transition) string {
+	if t.Detail == "" {
+		return ""
+	}
+	return ": " + t.Detail
+}
+
+func runSentence(t *run.Transition) string {
+	switch {
+	case t.Mark() && (t.Reason == run.EngineStopping || t.Reason == run.EngineLost):
+		return "From here on the run started nothing more" + by(t.Detail) + "."
+	case t.Mark():
+		return "The run was asked to stop" + by(t.Detail) + "."
+	case t.To == run.Queued && t.Reason == run.Resumed:
+		return fmt.Sprintf("The run was resumed: attempt %d.", t.Attempt)
+	case t.To == run.Queued:
+		return "The run was submitted."
+	case t.To == run.Running:
+		return "The run began."
+	default:
+		return runEnd(t)
+	}
+}
+
+func runEnd(t *run.Transition) string {
+	switch t.Reason {
+	case run.AllSucceeded:
+		return "The run succeeded: every job that had to run did so well."
+	case run.JobFailed:
+		return "The run failed, because at least one job did not succeed."
+	case run.Stuck:
+		return "The run was stuck: nothing ran and nothing could start. This is a bug of executioner; please report it."
+	case run.EngineLost:
+		return "The run ended, because the program that ran it was gone."
+	default:
+		return "The run ended as " + t.To.String() + " (" + string(t.Reason) + ")" + by(t.Detail) + "."
+	}
+}
+
+// waiting says why a job of a run that goes on has not started.
+func (e *explainer) waiting(id run.JobID) string {
+	v := &e.details.View
+	if id == "" || v.State.Ended() {
+		return ""
+	}
+	i := e.details.Workflow.Index(id)
+	if i < 0 {
+		return ""
+	}
+	switch j := &v.Jobs[i]; {
+	case j.State == run.Queued:
+		return fmt.Sprintf("It waits for a free worker: %d of %d are busy.", v.Counts.Running, e.workers())
+	case j.State == run.Pending:
+		return "It waits for " + e.unmet(i) + "."
+	case j.RetryAt != nil:
+		return "It waits until " + j.RetryAt.Local().Format("15:04:05") + " for its next try."
+	default:
+		return ""
+	}
+}
+
+func (e *explainer) unmet(i int) string {
+	var names []string
+	for _, need := range e.details.Workflow.Jobs[i].Needs {
+		if j := &e.details.View.Jobs[need]; !j.State.Good() && j.State != run.Skipped {
+			names = append(names, fmt.Sprintf("%s (%s)", j.ID, j.State))
+		}
+	}
+	if len(names) == 0 {
+		return "the run to begin"
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,118 @@
+package runs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Resume asks for a new attempt of a run.
+type Resume struct {
+	// Current is the workflow to go on with; nil means the one that was stored.
+	Current *workflow.Workflow
+	// Options for this attempt. Env and Skip are added to those of the attempt before;
+	// Workers, Parallel and Sequential fall back to them when not given.
+	Options Options
+}
+
+// Resume begins a new attempt of a run: what succeeded is not run again.
+func (s *Service) Resume(ctx context.Context, r store.Run, req Resume) (*Execution, error) {
+	tasks, err := s.lost(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if left, err := s.survivors(tasks); err == nil && len(left) > 0 {
+		return nil, fault.New(fault.Conflict, "%d processes of run %d are still running (%s), though the program that started them is gone", len(left), r.ID, list(left)).
+			WithHint("wait for them, or stop them with: executioner cancel %d", r.ID)
+	}
+	lease, err := s.cfg.Store.Acquire(ctx, r.ID, s.cfg.Host.Owner(), leaseTTL, s.cfg.Host.Dead)
+	if err != nil {
+		return nil, lockedByRunning(err, r.ID)
+	}
+	e, err := s.resumeLeased(ctx, lease, req)
+	if err != nil {
+		_ = s.cfg.Store.Release(ctx, lease)
+	}
+	return e, err
+}
+
+func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resume) (*Execution, error) {
+	r, err := s.cfg.Store.Run(ctx, lease.Run) // as it is now that nobody else can change it
+	if err != nil {
+		return nil, err
+	}
+	if !r.Attempt.State.Ended() {
+		p, _, err := s.restore(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.closeAttempt(ctx, lease, p, plan.Drain{Reason: run.EngineLost}); err != nil {
+			return nil, err
+		}
+	}
+	opt, wf, err := s.continueWith(ctx, r, req)
+	if err != nil {
+		return nil, err
+	}
+	next, err := newAttempt(wf, opt)
+	if err != nil {
+		return nil, err
+	}
+	number, err := s.cfg.Store.AddAttempt(ctx, lease, next)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.history(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Restore(wf, opt.Plan(r.ID, number), h.Transitions, h.Overrides)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
+	}
+	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Workflow: wf, Options: opt}, h.last())
+}
+
+// continueWith returns the options and the workflow of the next attempt.
+func (s *Service) continueWith(ctx context.Context, r store.Run, req Resume) (Options, *workflow.Workflow, error) {
+	before, err := decodeOptions(r.Attempt.Options)
+	if err != nil {
+		return Options{}, nil, err
+	}
+	wf := req.Current
+	if wf == nil {
+		if wf, err = s.Workflow(ctx, r.Attempt.Hash); err != nil {
+			return Options{}, nil, err
+		}
+	}
+	opt := req.Options.after(before)
+	return opt, wf, opt.check(wf)
+}
+
+// after completes the options of a resume with those of the attempt before. What
+// selects jobs is asked anew each time; how they run stays as it was.
+func (o Options) after(before Options) Options {
+	if o.Workers == 0 {
+		o.Workers = before.Workers
+	}
+	if !o.Parallel && !o.Sequential {
+		o.Parallel, o.Sequential = before.Parallel, before.Sequential
+	}
+	o.ContinueOnError = o.ContinueOnError || before.ContinueOnError
+	o.Env = slices.Concat(before.Env, o.Env)
+	return o
+}
+
+// lockedByRunning explains to the user of which run it is that somebody owns it.
+func lockedByRunning(err error, id run.ID) error {
+	if fault.CodeOf(err) != fault.Locked {
+		return err
+	}
+	return fault.Wrap(err, fault.Locked, "run %d is going on", id).(*fault.Error).
+		WithHint("watch it with: executioner logs -f %d, or stop it with: executioner cancel %d", id, id)
+}

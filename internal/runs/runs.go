@@ -1,0 +1,86 @@
+// Package runs holds the use cases that every way in shares: submit, resume,
+// cancel, mark, find, show, follow and explain runs. It speaks the store's and the
+// engine's contracts and knows no implementation of either.
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/event"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Runner executes the tasks of one attempt and lets go of what it holds when closed.
+type Runner interface {
+	engine.Runner
+	// Close waits for tasks that are still going on and gives everything back.
+	Close() error
+}
+
+// Host is what the service must know of processes on this host.
+type Host interface {
+	// Owner identifies this program.
+	Owner() store.Owner
+	// Dead reports whether the program is known to be gone. A program of another host never is.
+	Dead(o store.Owner) bool
+	// Survivors returns the ids of processes that belong to these tasks and are still there.
+	Survivors(tasks []run.TaskID) ([]int, error)
+	// KillSurvivors ends them, and returns the ids of those that could not be ended.
+	KillSurvivors(ctx context.Context, tasks []run.TaskID) (left []int, err error)
+}
+
+// Config is what a Service is made of. All fields are required.
+type Config struct {
+	Store store.Store
+	Host  Host
+	Hub   *event.Hub
+	// NewRunner makes the runner of an attempt that is about to start.
+	NewRunner func(a Attempt) (Runner, error)
+	// Trouble is told when results can't be recorded for now, and with nil when they can again.
+	Trouble func(error)
+}
+
+// leaseTTL is how long a run stays owned by a program on another host that stopped answering.
+const leaseTTL = 30 * time.Second
+
+// Service carries out use cases. It is safe for concurrent use.
+type Service struct{ cfg Config }
+
+// New returns a service.
+func New(cfg Config) *Service { return &Service{cfg: cfg} }
+
+// Attempt says what an attempt runs, and how.
+type Attempt struct {
+	Run      run.ID
+	Number   int
+	Workflow *workflow.Workflow
+	Options  Options
+}
+
+// Execution is an attempt that is going on in this program.
+type Execution struct {
+	Attempt
+	Loop *engine.Loop
+
+	service *Service
+	lease   store.Lease
+	runner  Runner
+	sub     *event.Subscription
+	after   int64 // the sequence number before the attempt's first
+}
+
+// Wait returns how the attempt ended, once everything is recorded and given back.
+func (e *Execution) Wait(ctx context.Context) (run.Summary, error) {
+	sum, err := e.Loop.Wait()
+	e.sub.Close()
+	if closeErr := e.runner.Close(); err == nil {
+		err = closeErr
+	}
+	// The run has ended whatever becomes of its lease, which runs out by itself.
+	_ = e.service.cfg.Store.Release(context.WithoutCancel(ctx), e.lease)
+	return sum, err
+}

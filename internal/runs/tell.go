@@ -1,0 +1,138 @@
+package runs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Levels of a line, as they stand in the logs.
+const (
+	LevelInfo    = "INFO"
+	LevelWarning = "WARNING"
+	LevelError   = "ERROR"
+)
+
+// Teller turns transitions, in order, into the lines that a person reads while a run
+// goes on. It remembers when each running job started. Not safe for concurrent use.
+type Teller struct {
+	wf      *workflow.Workflow
+	index   map[run.JobID]int
+	started map[run.JobID]time.Time
+	begin   time.Time
+}
+
+// NewTeller returns a Teller for one attempt.
+func NewTeller(wf *workflow.Workflow) *Teller {
+	t := &Teller{wf: wf, index: make(map[run.JobID]int, len(wf.Jobs)), started: make(map[run.JobID]time.Time)}
+	for i := range wf.Jobs {
+		t.index[wf.Jobs[i].ID] = i
+	}
+	return t
+}
+
+// Tell returns the line for a transition, without the job's name, and its level. It is
+// empty for what nobody waits to hear: that a job was queued.
+func (t *Teller) Tell(tr *run.Transition) (level, text string) {
+	if tr.Job == "" {
+		return t.tellRun(tr)
+	}
+	switch {
+	case tr.Mark():
+		return LevelWarning, "asked to stop" + by(tr.Detail)
+	case tr.To == run.Queued:
+		return LevelInfo, ""
+	case tr.To == run.Running:
+		t.started[tr.Job] = tr.At
+		return LevelInfo, "started" + t.tries(tr)
+	case tr.To == run.Skipped:
+		return skippedLine(tr)
+	case tr.To == run.Cancelled && tr.Outcome == nil:
+		return LevelWarning, "not started, because " + cancelledBecause(tr)
+	default:
+		return t.ended(tr)
+	}
+}
+
+func (t *Teller) tries(tr *run.Transition) string {
+	most := 1
+	if i, ok := t.index[tr.Job]; ok {
+		most += t.wf.Jobs[i].Retry.Max
+	}
+	if most == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (try %d of %d)", tr.Try, most)
+}
+
+func (t *Teller) ended(tr *run.Transition) (level, text string) {
+	level, text = LevelError, Ending(tr)
+	if tr.To == run.Success {
+		level = LevelInfo
+	}
+	text += after(tr.At.Sub(t.started[tr.Job]))
+	delete(t.started, tr.Job)
+	if !tr.Until.IsZero() {
+		level = LevelWarning
+		text += fmt.Sprintf("; trying again in %s", Short(tr.Until.Sub(tr.At)))
+	}
+	if o := tr.Outcome; o != nil && o.Survivors > 0 {
+		text += fmt.Sprintf("; %d processes left running", o.Survivors)
+	}
+	return level, text
+}
+
+func skippedLine(tr *run.Transition) (level, text string) {
+	switch tr.Reason {
+	case run.DependencyFailed:
+		return LevelWarning, "skipped: it depends on " + string(tr.Cause) + ", which did not succeed"
+	case run.StoppedOnFailure:
+		return LevelWarning, "skipped: " + string(tr.Cause) + " failed"
+	case run.SkipRequested:
+		return LevelInfo, "skipped: asked for"
+	case run.AlreadySucceeded:
+		return LevelInfo, "not run again: it had succeeded"
+	case run.NotSelected:
+		return LevelInfo, "left out: only failed jobs were asked for"
+	default:
+		return LevelWarning, "skipped: " + string(tr.Reason)
+	}
+}
+
+func (t *Teller) tellRun(tr *run.Transition) (level, text string) {
+	switch {
+	case tr.Mark():
+		return LevelWarning, "asked to stop" + by(tr.Detail)
+	case tr.To == run.Queued:
+		return LevelInfo, ""
+	case tr.To == run.Running:
+		t.begin = tr.At
+		return LevelInfo, fmt.Sprintf("attempt %d began: %d jobs", tr.Attempt, len(t.wf.Jobs))
+	case tr.To == run.Success:
+		return LevelInfo, "SUCCESS" + after(tr.At.Sub(t.begin))
+	default:
+		return LevelError, tr.To.String() + after(tr.At.Sub(t.begin)) + by(tr.Detail)
+	}
+}
+
+func after(d time.Duration) string { return " after " + Short(d) }
+
+// Short writes a duration for people: 0.42s, 12.3s, 4m05s, 2h03m.
+func Short(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0.00s"
+	case d < 9995*time.Millisecond:
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	case d < 59950*time.Millisecond:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		d = d.Round(time.Minute)
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+}

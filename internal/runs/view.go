@@ -1,0 +1,210 @@
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// View is one run as it is shown. Its JSON is part of the program's interface.
+type View struct {
+	Run          run.ID     `json:"run"`
+	Attempt      int        `json:"attempt"`
+	Application  string     `json:"application"`
+	State        run.State  `json:"state"`
+	Reason       run.Reason `json:"reason,omitempty"`
+	Detail       string     `json:"detail,omitempty"`
+	File         string     `json:"file,omitempty"`
+	WorkingDir   string     `json:"working_dir"`
+	WorkflowHash string     `json:"workflow_hash"`
+	SubmittedAt  time.Time  `json:"submitted_at"`
+	StartedAt    *time.Time `json:"started_at"`
+	EndedAt      *time.Time `json:"ended_at"`
+	Seconds      *float64   `json:"duration_seconds"`
+	Counts       run.Counts `json:"counts"`
+	Log          string     `json:"log,omitempty"`
+	Jobs         []JobView  `json:"jobs,omitempty"`
+}
+
+// JobView is one job of a run, as of the last attempt that ran it.
+type JobView struct {
+	ID          run.JobID  `json:"id"`
+	Description string     `json:"description,omitempty"`
+	State       run.State  `json:"state"`
+	Reason      run.Reason `json:"reason,omitempty"`
+	Cause       run.JobID  `json:"cause,omitempty"`
+	Detail      string     `json:"detail,omitempty"`
+	Attempt     int        `json:"attempt,omitempty"` // 0 when no attempt has come to it yet
+	Tries       int        `json:"tries"`
+	ExitCode    *int       `json:"exit_code"`
+	Signal      int        `json:"signal,omitempty"`
+	StartedAt   *time.Time `json:"started_at"` // of the first try in that attempt
+	EndedAt     *time.Time `json:"ended_at"`   // of the last try
+	Seconds     *float64   `json:"duration_seconds"`
+	RetryAt     *time.Time `json:"retry_at,omitempty"`
+	CPUSeconds  float64    `json:"cpu_seconds"`
+	MaxRSS      int64      `json:"max_rss_bytes"`
+	Output      int64      `json:"output_bytes"`
+	Dropped     int64      `json:"output_dropped_bytes,omitempty"`
+	Survivors   int        `json:"survivors,omitempty"`
+	Override    *Marked    `json:"marked_success,omitempty"`
+	Command     string     `json:"command"`
+	Log         string     `json:"log,omitempty"`
+}
+
+// Marked tells who declared a job successful by hand.
+type Marked struct {
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+	Note string    `json:"note,omitempty"`
+}
+
+// History is everything that was recorded about a run.
+type History struct {
+	Transitions []run.Transition
+	Overrides   []run.Override
+}
+
+// last returns the sequence number of the last transition.
+func (h History) last() int64 {
+	if n := len(h.Transitions); n > 0 {
+		return h.Transitions[n-1].Seq
+	}
+	return 0
+}
+
+func (s *Service) history(ctx context.Context, id run.ID) (History, error) {
+	ts, err := s.cfg.Store.Transitions(ctx, id, 0, 0)
+	if err != nil {
+		return History{}, err
+	}
+	os, err := s.cfg.Store.Overrides(ctx, id)
+	return History{Transitions: ts, Overrides: os}, err
+}
+
+// Details is a run with all that belongs to it.
+type Details struct {
+	View     View
+	Workflow *workflow.Workflow
+	Attempts []store.Attempt
+	History  History
+}
+
+// Show returns a run with its jobs and history.
+func (s *Service) Show(ctx context.Context, r store.Run) (Details, error) {
+	wf, err := s.Workflow(ctx, r.Attempt.Hash)
+	if err != nil {
+		return Details{}, err
+	}
+	attempts, err := s.cfg.Store.Attempts(ctx, r.ID)
+	if err != nil {
+		return Details{}, err
+	}
+	h, err := s.history(ctx, r.ID)
+	if err != nil {
+		return Details{}, err
+	}
+	v := Row(r)
+	v.Log = joblog.MainPath(wf.LogDir, wf.Application, r.ID)
+	v.Jobs = fold(wf, h, r.ID)
+	return Details{View: v, Workflow: wf, Attempts: attempts, History: h}, nil
+}
+
+// List returns runs, newest first, without their jobs.
+func (s *Service) List(ctx context.Context, f store.Filter) ([]View, error) {
+	found, err := s.cfg.Store.Runs(ctx, f)
+	views := make([]View, len(found))
+	for i := range found {
+		views[i] = Row(found[i])
+	}
+	return views, err
+}
+
+// Row returns what is shown of a run in a list.
+func Row(r store.Run) View {
+	a := &r.Attempt
+	v := View{
+		Run: r.ID, Attempt: a.Number, Application: r.Application, State: a.State, Reason: a.Reason, Detail: a.Detail,
+		File: r.File, WorkingDir: r.WorkingDir, WorkflowHash: a.Hash, SubmittedAt: r.SubmittedAt,
+		StartedAt: at(a.StartedAt), EndedAt: at(a.EndedAt), Counts: a.Counts,
+	}
+	v.Seconds = seconds(v.StartedAt, v.EndedAt)
+	return v
+}
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func seconds(from, to *time.Time) *float64 {
+	if from == nil || to == nil {
+		return nil
+	}
+	s := to.Sub(*from).Seconds()
+	return &s
+}
+
+// fold derives every job's view from the run's history, in the workflow's order.
+func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
+	views := make([]JobView, len(wf.Jobs))
+	index := make(map[run.JobID]int, len(wf.Jobs))
+	for i := range wf.Jobs {
+		j := &wf.Jobs[i]
+		index[j.ID] = i
+		views[i] = JobView{ID: j.ID, Description: j.Description, Command: j.Command, Log: joblog.JobPath(j.LogDir, wf.Application, j.ID, id)}
+	}
+	for n := range h.Transitions {
+		t := &h.Transitions[n]
+		if i, ok := index[t.Job]; ok && t.Job != "" {
+			views[i].apply(t)
+		}
+	}
+	for _, o := range h.Overrides {
+		if i, ok := index[o.Job]; ok && views[i].Attempt <= o.Attempt {
+			views[i].Override = &Marked{By: o.By, At: o.At, Note: o.Note}
+		}
+	}
+	return views
+}
+
+// apply moves a job's view on by one transition.
+func (v *JobView) apply(t *run.Transition) {
+	if t.Mark() || t.Reason == run.AlreadySucceeded {
+		return // it changes nothing about how the job ended
+	}
+	if t.From == run.Pending { // a new attempt begins for this job
+		*v = JobView{ID: v.ID, Description: v.Description, Command: v.Command, Log: v.Log}
+	}
+	v.Attempt, v.State, v.Reason, v.Cause, v.Detail = t.Attempt, t.To, t.Reason, t.Cause, t.Detail
+	v.RetryAt = at(t.Until)
+	if t.To == run.Running {
+		v.Tries = t.Try
+		v.EndedAt, v.ExitCode, v.Seconds = nil, nil, nil
+		if t.Try == 1 {
+			v.StartedAt = at(t.At)
+		}
+	}
+	if t.Outcome != nil {
+		v.end(t)
+	}
+}
+
+// end adds how a try ended. CPU time adds up over the tries; memory is the largest.
+func (v *JobView) end(t *run.Transition) {
+	o := t.Outcome
+	v.EndedAt = at(t.At)
+	v.Seconds = seconds(v.StartedAt, v.EndedAt)
+	if o.ExitCode != run.NoExitCode {
+		v.ExitCode = &o.ExitCode
+	}
+	v.Signal, v.Output, v.Dropped, v.Survivors = o.Signal, o.Output, o.Dropped, o.Survivors
+	v.CPUSeconds += o.CPU.Seconds()
+	v.MaxRSS = max(v.MaxRSS, o.MaxRSS)
+}

@@ -1,0 +1,135 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// Append implements store.Store. ts must not be changed until it returns.
+func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (last int64, err error) {
+	sum := summarise(ts)
+	err = s.change(ctx, "record transitions", func(t *tx) error {
+		var err error
+		last, err = t.append(l, ts, sum)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return last, nil
+}
+
+// change is what some transitions do to one attempt.
+type change struct {
+	attempt int
+	counts  run.Counts // to be added
+	moves   []run.Transition
+}
+
+// summarise adds up what transitions do to each attempt that they name. Nearly
+// always that is one.
+func summarise(ts []run.Transition) (all []change) {
+	c := -1
+	for i := range ts {
+		if c < 0 || all[c].attempt != ts[i].Attempt {
+			all, c = changeOf(all, ts[i].Attempt)
+		}
+		all[c].counts.Apply(&ts[i])
+		if ts[i].Job == "" {
+			all[c].moves = append(all[c].moves, ts[i])
+		}
+	}
+	return all
+}
+
+func changeOf(all []change, attempt int) ([]change, int) {
+	for i := range all {
+		if all[i].attempt == attempt {
+			return all, i
+		}
+	}
+	return append(all, change{attempt: attempt}), len(all)
+}
+
+const (
+	// fencedSeq also checks the lease: no row is changed when it was lost.
+	fencedSeq = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
+	lastSeq   = `SELECT seq FROM runs WHERE id = ?`
+	addCounts = `UPDATE attempts SET jobs_running = jobs_running + ?, jobs_succeeded = jobs_succeeded + ?,
+		jobs_failed = jobs_failed + ?, jobs_skipped = jobs_skipped + ?, jobs_cancelled = jobs_cancelled + ?
+		WHERE run_id = ? AND attempt = ?`
+	moveAttempt = `UPDATE attempts SET state = ?, reason = ?, detail = ?,
+		started_at_us = COALESCE(started_at_us, ?), ended_at_us = ? WHERE run_id = ? AND attempt = ?`
+	moveRun = `UPDATE runs SET state = ? WHERE id = ? AND attempt = ?`
+)
+
+func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int64, err error) {
+	if err := t.fenced(l, fencedSeq, len(ts), l.Run, l.Epoch); err != nil {
+		return 0, err
+	}
+	if _, err := t.row(lastSeq, []any{l.Run}, &last); err != nil {
+		return 0, err
+	}
+	for i := range sum {
+		if err := t.applyChange(l.Run, &sum[i]); err != nil {
+			return 0, err
+		}
+	}
+	return last, t.insert(l.Run, last-int64(len(ts))+1, ts)
+}
+
+// fenced runs an update that changes no row unless l is the run's current lease.
+func (t *tx) fenced(l store.Lease, query string, args ...any) error {
+	n, err := t.execRows(query, args...)
+	if err != nil || n == 1 {
+		return err
+	}
+	if err := t.mustExist(l.Run); err != nil {
+		return err
+	}
+	return store.ErrLost(l.Run)
+}
+
+func (t *tx) mustExist(id run.ID) error {
+	var one int
+	if ok, err := t.row(`SELECT 1 FROM runs WHERE id = ?`, []any{id}, &one); ok || err != nil {
+		return err
+	}
+	return store.ErrNoRun(id)
+}
+
+func (t *tx) applyChange(id run.ID, c *change) error {
+	k := c.counts
+	n, err := t.execRows(addCounts, k.Running, k.Succeeded, k.Failed, k.Skipped, k.Cancelled, id, c.attempt)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fault.New(fault.Internal, "attempt %d of run %d does not exist", c.attempt, id)
+	}
+	for i := range c.moves {
+		if err := t.move(id, &c.moves[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move is store.Attempt.Move in SQL.
+func (t *tx) move(id run.ID, m *run.Transition) error {
+	var started, ended any
+	if m.To == run.Running {
+		started = micros(m.At)
+	}
+	if m.To.Ended() {
+		ended = micros(m.At)
+	}
+	err := t.exec(moveAttempt, m.To.String(), text(m.Reason), text(m.Detail), started, ended, id, m.Attempt)
+	if err != nil {
+		return err
+	}
+	return t.exec(moveRun, m.To.String(), id, m.Attempt)
+}

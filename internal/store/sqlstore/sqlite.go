@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/executionerhq/executioner/internal/fault"
+)
+
+//go:embed sqlite/migrations/*.sql
+var sqliteFiles embed.FS
+
+const (
+	// sqliteVersion is the number of the newest file in sqlite/migrations.
+	sqliteVersion = 1
+	// sqliteApplication marks a file as ours ("Exec"), so that no other program's is taken for one.
+	sqliteApplication = 0x45786563
+	// sqliteReaders is the number of connections that read. They only share the
+	// processor, so more would not be faster.
+	sqliteReaders = 4
+)
+
+// OpenSQLite opens the database file at path, and creates it (mode 0600, missing
+// directories 0700) when it does not exist or is empty. A file that is damaged, is
+// something else, or was written by a newer version is left alone.
+func OpenSQLite(ctx context.Context, path string, cfg Config) (*Store, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return nil, fault.New(fault.InvalidConfig, "the database has no path").WithHint("name a file with --database")
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the working directory is gone")
+	}
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	d := sqliteDialect(path)
+	s, err := openSQLite(ctx, d, path, cfg)
+	return s, d.translate("open database", err)
+}
+
+func openSQLite(ctx context.Context, d dialect, path string, cfg Config) (*Store, error) {
+	write, err := sqlitePool(path, cfg, 1)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := sqliteWriter(ctx, d, write, cfg.BusyTimeout)
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	reads, err := sqlitePool(path, cfg, sqliteReaders, "query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), write.Close())
+	}
+	return &Store{cfg: cfg, d: d, writer: startWriter(conn), reads: reads, write: write}, nil
+}
+
+// sqliteWriter migrates the database and returns the connection that writes. Changing
+// to write-ahead logging is the one thing that does not wait for another program, so
+// all of it is tried again for as long as it may be busy.
+func sqliteWriter(ctx context.Context, d dialect, write *sql.DB, patience time.Duration) (*sql.Conn, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		err := migrate(ctx, d, write)
+		if err == nil {
+			return write.Conn(ctx)
+		}
+		if !isBusy(err) || time.Now().After(deadline) {
+			return nil, err
+		}
+		if err := pause(ctx, 2*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sqlitePool returns a pool of at most n connections, none of which is open yet.
+func sqlitePool(path string, cfg Config, n int, pragmas ...string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(sqliteDSN(path, cfg, pragmas...))
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+// sqliteDSN returns the address of the file with the pragmas that every connection
+// needs. They are part of it because a pragma holds for one connection only.
+// mode=rw keeps SQLite from creating a file that prepareFile did not.
+func sqliteDSN(path string, cfg Config, pragmas ...string) string {
+	sync := "NORMAL"
+	if cfg.Durability == Full {
+		sync = "FULL"
+	}
+	q := url.Values{"mode": {"rw"}, "_pragma": append([]string{
+		"busy_timeout(" + strconv.FormatInt(max(cfg.BusyTimeout.Milliseconds(), 1), 10) + ")",
+		"foreign_keys(1)",
+		"synchronous(" + sync + ")",
+	}, pragmas...)}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+func sqliteDialect(path string) dialect {
+	migrations, err := fs.Sub(sqliteFiles, "sqlite/migrations")
+	if err != nil {
+		panic(err) // the path is a constant that fs.ValidPath accepts
+	}
+	return dialect{
+		name:       "sqlite",
+		goose:      goose.DialectSQLite3,
+		migrations: migrations,
+		version:    sqliteVersion,
+		schema:     sqliteSchema,
+		lock:       []string{"PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE"},
+		stamp:      sqliteStamp,
+		translate:  translateSQLite(path),
+	}
+}
+
+// sqliteSchema returns the version of the schema, 0 for an empty database. It is
+// kept in the header of the file, where goose's table would need a search.
+func sqliteSchema(ctx context.Context, c *sql.Conn) (version int64, err error) {
+	var application, tables int64
+	err = c.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
+		(SELECT application_id FROM pragma_application_id), (SELECT COUNT(*) FROM sqlite_schema)`).
+		Scan(&version, &application, &tables)
+	if err != nil {
+		return 0, err
+	}
+	if application != sqliteApplication && (tables > 0 || version != 0 || application != 0) {
+		return 0, fault.New(fault.Unavailable, "the file is the database of another program").
+			WithHint("use another file with --database; it was not changed")
+	}
+	return version, nil
+}
+
+func sqliteStamp(ctx context.Context, c *sql.Conn, version int64) error {
+	_, err := c.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", sqliteApplication, version))
+	return err
+}
