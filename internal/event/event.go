@@ -102,6 +102,13 @@ func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 	}
 }
 
+// Empty reports whether Next would have to wait.
+func (s *Subscription) Empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) == 0
+}
+
 func (s *Subscription) take() (Batch, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// Levels of lines.
+const (
+	Info    = "INFO"
+	Warning = "WARNING"
+	Error   = "ERROR"
+)
+
 // lineBreaks keeps a text on its line: a job's name with a line break in it can't
 // forge a line of the log.
 var lineBreaks = strings.NewReplacer("\n", `\n`, "\r", `\r`)

@@ -15,14 +15,16 @@ const (
 // sink is the buffer before the file. The first error ends writing for good: what
 // comes after it is counted and dropped, since a log with silent gaps misleads.
 type sink struct {
-	w    io.Writer
-	buf  []byte // grows to bufferSize: most jobs write little
-	last time.Time
-	err  error
-	lost int64 // bytes that were not written because of err
+	w     io.Writer
+	buf   []byte // grows to bufferSize: most jobs write little
+	last  time.Time
+	err   error
+	taken int64 // bytes in all
+	lost  int64 // of these, bytes that were not written because of err
 }
 
 func (s *sink) add(p []byte) {
+	s.taken += int64(len(p))
 	if len(s.buf)+len(p) > bufferSize {
 		s.flush()
 	}

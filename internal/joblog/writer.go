@@ -23,7 +23,9 @@ type Writer struct {
 	mu     sync.Mutex // guards all below
 	path   string
 	file   io.Closer // nil once closed
-	from   int64
+	size   int64     // of the file when it was opened
+	from   int64     // where the first output is; -1 before it
+	to     int64     // where the last output ends; -1 before EndOutput
 	masker *mask.Masker
 	masked *mask.Writer // in front of out
 	out    *limited
@@ -45,13 +47,13 @@ func Open(path string, limit int64, m *mask.Masker) (*Writer, error) {
 		return nil, err
 	}
 	w := newWriter(f, limit, m, lastByte(f, info.Size()))
-	w.path, w.from = path, info.Size()
+	w.path, w.size = path, info.Size()
 	return w, nil
 }
 
 func newWriter(f io.WriteCloser, limit int64, m *mask.Masker, last byte) *Writer {
 	out := newLimited(sink{w: f, last: time.Now()}, limit, last)
-	return &Writer{file: f, masker: m, masked: m.Writer(out), out: out}
+	return &Writer{file: f, from: -1, to: -1, masker: m, masked: m.Writer(out), out: out}
 }
 
 // lastByte returns the file's last byte, and a new line for an empty one. A try that
@@ -64,8 +66,26 @@ func lastByte(f *os.File, size int64) byte {
 	return b[0]
 }
 
-// From returns the size of the file when it was opened: where this try begins.
-func (w *Writer) From() int64 { return w.from }
+// Range returns where in the file this try's output is, for checks: from its first
+// byte, after the notes before it, to the end of its last, which is known
+// only after EndOutput (-1 before). Notes between are part of it.
+func (w *Writer) Range() (from, to int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.from < 0 {
+		return w.end(), w.to
+	}
+	return w.from, w.to
+}
+
+// From is the first half of Range.
+func (w *Writer) From() int64 {
+	from, _ := w.Range()
+	return from
+}
+
+// end returns where in the file the next byte goes.
+func (w *Writer) end() int64 { return w.size + w.out.sink.taken }
 
 // Write takes output of the job. It always takes all and never fails: when the file
 // can't be written, output is dropped and counted, and Close says so. Output of a
@@ -77,6 +97,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.file == nil {
 		w.stats.Bytes, w.stats.Dropped = w.bytes, w.stats.Dropped+int64(len(p))
 		return len(p), nil
+	}
+	if w.from < 0 {
+		w.from = w.end()
 	}
 	_, _ = w.masked.Write(p) // limited never fails
 	return len(p), nil
@@ -126,6 +149,9 @@ func (w *Writer) endOutput() {
 	_ = w.masked.Flush()
 	w.out.settle()
 	w.out.sink.flush()
+	if w.to < 0 {
+		w.to = w.end()
+	}
 }
 
 // Close writes what is left and closes the file. Its error is a fault with code

@@ -23,29 +23,34 @@ func TestWriterAppendsTries(t *testing.T) {
 	for try, want := range []struct {
 		out  string
 		from int64
-	}{{"first half", 0}, {"second\n", 45}} {
+	}{{"first half", 35}, {"second\n", 114}} {
 		w, err := Open(path, 1<<20, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w.From() != want.from {
-			t.Errorf("try %d begins at %d, want %d", try, w.From(), want.from)
+		w.Note(Info, "begin")
+		if from, to := w.Range(); from != want.from || to != -1 {
+			t.Errorf("try %d: output from %d to %d, want %d", try, from, to, want.from)
 		}
-		w.Note("INFO", "begin")
 		_, _ = w.Write([]byte(want.out))
+		w.EndOutput()
+		w.Note(Info, "end")
+		if from, to := w.Range(); from != want.from || to != want.from+int64(len(want.out)) || w.From() != from {
+			t.Errorf("try %d: output from %d to %d, want %d", try, from, to, want.from)
+		}
 		stats, err := w.Close()
 		if err != nil || stats != (Stats{Bytes: int64(len(want.out))}) {
 			t.Errorf("Close = %+v, %v", stats, err)
 		}
 	}
 	got := content(t, path)
-	for _, stamp := range []string{got[:19], got[46:65]} {
+	for _, stamp := range []string{got[:19], got[46:65], got[79:98], got[121:140]} {
 		if _, err := time.Parse(time.DateTime, stamp); err != nil {
 			t.Error(err)
 		}
 		got = strings.Replace(got, stamp, "T", 1)
 	}
-	if want := "T - INFO - begin\nfirst half\nT - INFO - begin\nsecond\n"; got != want {
+	if want := "T - INFO - begin\nfirst half\nT - INFO - end\nT - INFO - begin\nsecond\nT - INFO - end\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	info, _ := os.Stat(path)

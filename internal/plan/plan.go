@@ -314,7 +314,11 @@ func (p *Plan) end() {
 	p.unstick()
 	sum := run.Summary{Counts: p.counts}
 	sum.State, sum.Reason = p.result()
-	p.emit(theRun, run.Transition{From: p.state, To: sum.State, Reason: sum.Reason, Detail: p.halt.detail})
+	t := run.Transition{From: p.state, To: sum.State, Reason: sum.Reason}
+	if t.Reason == p.halt.asked {
+		t.Detail = p.halt.detail // who asked for this end; of any other it would be untrue
+	}
+	p.emit(theRun, t)
 	p.out.Done = &sum
 }
 

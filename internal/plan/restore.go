@@ -36,12 +36,12 @@ func withDefaults(wf *workflow.Workflow, opt Options) Options {
 	return opt
 }
 
-// Room returns how many jobs of wf may run at once under these options.
+// Room returns how many jobs of wf may run at once under these options, at least 1.
 func (o Options) Room(wf *workflow.Workflow) int {
 	if o.inOrder(wf) {
 		return 1
 	}
-	return cmp.Or(o.Workers, wf.MaxWorkers, 1)
+	return max(cmp.Or(o.Workers, wf.MaxWorkers), 1)
 }
 
 // inOrder reports whether ready jobs start in file order, one at a time.

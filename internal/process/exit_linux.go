@@ -17,17 +17,13 @@ func (p *Process) awaitExit() exit {
 		e, ended = p.reap()
 		return ended
 	}
-	if file := p.pollable(); file != nil {
+	if p.pidfd >= 0 {
+		_, _ = unix.FcntlInt(uintptr(p.pidfd), unix.F_SETFL, unix.O_NONBLOCK)
+		file := os.NewFile(uintptr(p.pidfd), "pidfd")
+		defer func() { _ = file.Close() }()
 		if raw, err := file.SyscallConn(); err == nil {
-			_ = raw.Read(poll)
+			_ = raw.Read(poll) // fails at once where the poller can't have it
 		}
-		defer func() {
-			// Signals go through the handle until nothing can send any more.
-			p.mu.Lock()
-			p.handle = -1
-			p.mu.Unlock()
-			_ = file.Close()
-		}()
 	}
 	for !ended {
 		// No pidfd (Linux before 5.3, or forbidden): block a thread, without reaping.
@@ -36,17 +32,6 @@ func (p *Process) awaitExit() exit {
 	}
 	p.host.forgetMain(p)
 	return e
-}
-
-// pollable returns the pidfd as a file of Go's poller, nil where there is none.
-func (p *Process) pollable() *os.File {
-	if p.handle < 0 {
-		return nil
-	}
-	if _, err := unix.FcntlInt(uintptr(p.handle), unix.F_SETFL, unix.O_NONBLOCK); err != nil {
-		return nil
-	}
-	return os.NewFile(uintptr(p.handle), "pidfd")
 }
 
 // reap collects the program if it has ended. It happens under mu, so that whoever holds

@@ -66,6 +66,12 @@ func (h *Host) Close() error {
 	return unix.Close(h.stdin)
 }
 
+func (h *Host) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}
+
 // add makes a started process known. It is false when the host was closed meanwhile.
 func (h *Host) add(p *Process) bool {
 	h.mu.Lock()

@@ -28,6 +28,7 @@ type system struct {
 	// that no pid that was seen there is reused in between.
 	reaping sync.Mutex
 	adopted map[int]struct{} // leftovers of ended tries, left alone on purpose; guarded by reaping
+	list    []byte           // what was read from children, kept for its memory; guarded by reaping
 
 	// walking makes concurrent walks through /proc share one; it guards the two below.
 	walking sync.Mutex

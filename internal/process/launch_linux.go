@@ -43,20 +43,15 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	if err != nil {
 		return err
 	}
-	p.pid, p.handle = pid, pidfd
+	p.pid, p.pidfd = pid, pidfd
+	p.mark = h.marker.next()
 	p.peak.due = time.Now().Add(firstSample)
 	if !h.add(p) {
 		return p.abort()
 	}
-	p.mark = h.marker.put(pid)
+	h.marker.put(pid, p.mark)
 	h.watcher.nudge()
 	return nil
-}
-
-func (h *Host) isClosed() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.closed
 }
 
 // fork is ForkExec with an empty signal mask. Go gives a child the mask of the calling
@@ -78,8 +73,8 @@ func (h *Host) fork(path string, args []string, attr *syscall.ProcAttr) (int, er
 func (p *Process) abort() error {
 	_ = unix.Kill(-p.pid, unix.SIGKILL)
 	_, _ = unix.Wait4(p.pid, nil, 0, nil)
-	if p.handle >= 0 {
-		_ = unix.Close(p.handle)
+	if p.pidfd >= 0 {
+		_ = unix.Close(p.pidfd)
 	}
 	return errHostClosed
 }

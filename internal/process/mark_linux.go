@@ -41,17 +41,21 @@ func (m *marker) init() error {
 	return nil
 }
 
-// put marks a process and returns the mark, 0 when that did not work.
-func (m *marker) put(pid int) uint64 {
+// next returns a mark that no other try has, 0 where marks can't be had.
+func (m *marker) next() uint64 {
 	if !m.works {
 		return 0
 	}
-	mark := m.last.Add(1)
-	limit := unix.Rlimit{Cur: mark, Max: unix.RLIM_INFINITY}
-	if err := unix.Prlimit(pid, unix.RLIMIT_LOCKS, &limit, nil); err != nil {
-		return 0 // a program of another user (setuid), or already gone
+	return m.last.Add(1)
+}
+
+// put marks a process. That fails with a program of another user (setuid).
+func (m *marker) put(pid int, mark uint64) {
+	if mark == 0 {
+		return
 	}
-	return mark
+	limit := unix.Rlimit{Cur: mark, Max: unix.RLIM_INFINITY}
+	_ = unix.Prlimit(pid, unix.RLIMIT_LOCKS, &limit, nil)
 }
 
 // read returns a process's mark, 0 when it has none of this host.

@@ -1,6 +1,10 @@
 package process
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // When a program ends, its children become children of our main thread, and so do the
 // children of those when they end. So what is left of a try is found, or known to be
@@ -113,15 +117,17 @@ func collect(pid int) bool {
 	return got == pid || err == unix.ECHILD
 }
 
-// ourChildren lists the children of our main thread.
+// ourChildren lists the children of our main thread. Call it with reaping held.
 func (h *Host) ourChildren() ([]int, bool) {
 	if h.children < 0 {
 		return nil, false
 	}
-	var few [4096]byte
-	content := few[:0]
-	for buf := few[:]; ; {
-		n, err := unix.Pread(h.children, buf, int64(len(content)))
+	content := h.list[:0]
+	for {
+		if cap(content)-len(content) < 4096 {
+			content = slices.Grow(content, 4096)
+		}
+		n, err := unix.Pread(h.children, content[len(content):cap(content)], int64(len(content)))
 		if err == unix.EINTR {
 			continue
 		}
@@ -129,9 +135,9 @@ func (h *Host) ourChildren() ([]int, bool) {
 			return nil, false
 		}
 		if n == 0 {
+			h.list = content
 			return pids(content), true
 		}
-		content = append(content, buf[:n]...)
-		buf = make([]byte, 4096)
+		content = content[:len(content)+n]
 	}
 }

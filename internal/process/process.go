@@ -50,7 +50,7 @@ type Spec struct {
 type Process struct {
 	host   *Host
 	pid    int
-	handle int    // pidfd of the program, -1 where there is none
+	pidfd  int    // of the program, -1 where there is none; only supervise uses it
 	mark   uint64 // see marker
 	cookie string
 	grace  time.Duration
@@ -89,7 +89,7 @@ func Start(spec Spec, host *Host) (*Process, error) {
 		return nil, newStartError(spec, spec.Path, err)
 	}
 	p := &Process{
-		host: host, handle: -1, cookie: spec.Cookie, grace: spec.Grace, kill: spec.KillLeftover,
+		host: host, pidfd: -1, cookie: spec.Cookie, grace: spec.Grace, kill: spec.KillLeftover,
 		exited: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
 	}
 	if p.grace == 0 {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // StartError says why nothing was started. No process exists then, and none existed.
@@ -44,7 +46,7 @@ func temporary(err error) bool {
 
 // explain finds out what an errno of fork, chdir or exec is about: the kernel names neither.
 func explain(spec Spec, path string, err error) string {
-	if dir := dirFault(spec.Dir); dir != nil {
+	if dir := dirFault(spec.Dir); dir != nil && !temporary(err) {
 		return fmt.Sprintf("working directory %s: %v", spec.Dir, dir)
 	}
 	for _, c := range causes {
@@ -91,7 +93,10 @@ func dirFault(dir string) error {
 	if errors.As(err, &pathErr) {
 		return pathErr.Err
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return unix.Access(dir, unix.X_OK)
 }
 
 // missing tells a missing program from a script whose interpreter is missing.

@@ -108,7 +108,12 @@ func (p *Process) gone() bool {
 		return false
 	}
 	if some, known := p.host.orphansOf(p); known {
-		return !some && !groupLives(p.pid)
+		if some {
+			return false
+		}
+		if !groupLives(p.pid) {
+			return true
+		}
 	}
 	return len(p.host.members(p)) == 0
 }
@@ -127,8 +132,8 @@ func (p *Process) release(left []int) {
 	p.host.remove(p)
 }
 
-// groupLives reports whether a process group has members. Zombies count until they are
-// collected, which orphansOf has done with those that are ours.
+// groupLives reports whether a process group has members, which may be zombies. It finds
+// siblings of the program (CLONE_PARENT), which need not be in our main thread's list.
 func groupLives(group int) bool { return unix.Kill(-group, 0) != unix.ESRCH }
 
 func identPIDs(entries []entry) []int {

@@ -49,6 +49,7 @@ func (h *Host) owners(all []entry) map[int]*Process {
 	live := h.running()
 	a := attribution{
 		self:     h.self,
+		session:  h.session,
 		entries:  make(map[int]entry, len(all)),
 		sessions: make(map[int]*Process, len(live)),
 		owners:   make(map[int]*Process),
@@ -97,6 +98,7 @@ func (h *Host) traits(live []*Process) func(pid int) *Process {
 // attribution finds the try to which each process belongs.
 type attribution struct {
 	self     ident
+	session  int // of this program
 	entries  map[int]entry
 	sessions map[int]*Process // of programs, then of all members
 	known    map[ident]*Process
@@ -127,24 +129,38 @@ func (a *attribution) attribute(e entry) bool {
 	if e.pid == a.self.pid || e.start < a.self.start {
 		return false
 	}
-	p := a.sessions[e.session]
-	if p == nil {
-		p = a.known[e.ident]
-	}
+	p := a.known[e.ident]
 	if parent := a.entries[e.ppid]; p == nil && parent.start <= e.start {
 		p = a.owners[e.ppid]
 	}
-	if p == nil && a.orphaned(e) {
-		p = a.traits(e.pid)
+	if p == nil && a.descends(e) {
+		p = a.sessions[e.session]
+	}
+	if p == nil && e.ppid == a.self.pid {
+		p = a.traits(e.pid) // adopted: nothing else can say whose it was
 	}
 	if p == nil {
 		return false
 	}
 	a.owners[e.pid] = p
-	a.sessions[e.session] = p // whoever opened that session was a member
+	if e.session != a.session {
+		a.sessions[e.session] = p // whoever opened that session was a member
+	}
 	return true
 }
 
-// orphaned reports whether nothing but its traits can say where e belongs: it was
-// adopted by us or, where we could not be the reaper, by init.
-func (a *attribution) orphaned(e entry) bool { return e.ppid == a.self.pid || e.ppid <= 1 }
+// descends reports whether e is below this program, as every member is: a session id
+// may be used again by a stranger.
+func (a *attribution) descends(e entry) bool {
+	for range len(a.entries) {
+		if e.ppid == a.self.pid {
+			return true
+		}
+		parent, ok := a.entries[e.ppid]
+		if !ok {
+			return false
+		}
+		e = parent
+	}
+	return false
+}

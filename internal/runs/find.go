@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
@@ -57,6 +58,16 @@ func (s *Service) newest(ctx context.Context, f store.Filter, none string) (stor
 		return store.Run{}, fault.New(fault.NotFound, "%s", none).WithHint("executioner runs list shows what there is")
 	}
 	return found[0], nil
+}
+
+// Expected returns how long a run of an application is likely to take: as long as the
+// last one that succeeded. It is 0 when nothing is known.
+func (s *Service) Expected(ctx context.Context, application string) time.Duration {
+	found, err := s.cfg.Store.Runs(ctx, store.Filter{Application: application, States: []run.State{run.Success}, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return 0
+	}
+	return found[0].Attempt.EndedAt.Sub(found[0].Attempt.StartedAt)
 }
 
 // noSuchRun says which runs are nearest to a number that nobody has.

@@ -16,11 +16,15 @@ const followRoom = 4096
 const pollEvery = 200 * time.Millisecond
 
 // Follow yields the transitions of the attempt, in order, each exactly once, until its
-// end. It may be called once.
-func (e *Execution) Follow(ctx context.Context) iter.Seq2[run.Transition, error] {
+// end. idle is called whenever there is nothing more to yield for now. Follow may be
+// called once.
+func (e *Execution) Follow(ctx context.Context, idle func()) iter.Seq2[run.Transition, error] {
 	return func(yield func(run.Transition, error) bool) {
 		after := e.after
 		for {
+			if e.sub.Empty() {
+				idle()
+			}
 			batch, err := e.sub.Next(ctx)
 			if err != nil {
 				yield(run.Transition{}, err)

@@ -1,10 +1,8 @@
 package workflow
 
 import (
-	"iter"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -26,10 +24,6 @@ var knownChecks = map[string]map[string]param{
 	"file_size":                  {"path": {kind: stringNode, required: true}, "min": {kind: numberNode}, "max": {kind: numberNode}},
 	"log_matches":                {"pattern": {kind: stringNode, required: true, pattern: true}, "log_file": {kind: stringNode}},
 	"log_lacks":                  {"pattern": {kind: stringNode, required: true, pattern: true}, "log_file": {kind: stringNode}},
-}
-
-func sortedKeys[V any](m map[string]V) iter.Seq[string] {
-	return slices.Values(slices.Sorted(maps.Keys(m)))
 }
 
 type checkDraft struct {
@@ -75,14 +69,12 @@ func (d *decoder) oneCheck(object uint32) Check {
 		return c.Check
 	}
 	if c.params != 0 {
-		c.Params, _ = d.any(c.params).(map[string]any)
-		if len(c.Params) == 0 {
-			c.Params = nil
-		}
+		c.Params = d.params(c.params)
 	}
 	params, known := knownChecks[c.Name]
 	if !known {
-		d.rep.warn(d.pos(c.name), d.meant(c.Name, sortedKeys(knownChecks)), "%sunknown check %s will fail its job", d.who(), quote(c.Name))
+		d.rep.warnGuess(d.pos(c.name), func() string { return d.meant(c.Name, sortedKeys(knownChecks)) },
+			"%sunknown check %s will fail its job", d.who(), quote(c.Name))
 		return c.Check
 	}
 	d.checkParams(&c, params)
@@ -107,7 +99,8 @@ func (d *decoder) checkParams(c *checkDraft, params map[string]param) {
 		case known && d.kind(key+1) != nullNode:
 			d.checkParam(field{name, key, key + 1}, p)
 		case !known && !strings.HasPrefix(name, "_"):
-			d.rep.warn(d.pos(key), d.meant(name, sortedKeys(params)), "%sunknown parameter %s is ignored", d.who(), quote(name))
+			d.rep.warnGuess(d.pos(key), func() string { return d.meant(name, sortedKeys(params)) },
+				"%sunknown parameter %s is ignored", d.who(), quote(name))
 		}
 	}
 }
@@ -130,8 +123,17 @@ func (d *decoder) checkParam(f field, p param) {
 	}
 }
 
-// any returns a value in Go's terms, with problems reported. Names that begin with _
-// are left out of the outermost object only, where the format has them.
+// params returns a check's parameters without those whose name begins with _, nil for none.
+func (d *decoder) params(object uint32) map[string]any {
+	all, _ := d.any(object).(map[string]any)
+	maps.DeleteFunc(all, func(name string, _ any) bool { return strings.HasPrefix(name, "_") })
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// any returns a value in Go's terms, with problems reported.
 func (d *decoder) any(i uint32) any {
 	switch d.kind(i) {
 	case stringNode:
@@ -153,9 +155,7 @@ func (d *decoder) any(i uint32) any {
 	case objectNode:
 		all := map[string]any{}
 		d.pairs(i, func(key, value uint32) {
-			if name := d.text(key); !strings.HasPrefix(name, "_") {
-				all[name] = d.any(value)
-			}
+			all[d.text(key)] = d.any(value)
 		})
 		return all
 	}
@@ -173,4 +173,3 @@ func (d *decoder) each(f field, want kind, visit func(item field)) {
 		}
 	}
 }
-

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -62,7 +63,7 @@ func readFields[T any](d *decoder, object uint32, known fields[T], into *T) {
 		}
 		read, ok := known[string(name)]
 		if !ok {
-			d.unknown(key, known.names())
+			d.unknown(key, sortedKeys(known))
 			return
 		}
 		if d.kind(value) != nullNode {
@@ -71,18 +72,9 @@ func readFields[T any](d *decoder, object uint32, known fields[T], into *T) {
 	})
 }
 
-func (fs fields[T]) names() []string {
-	var all []string
-	for name := range fs {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (d *decoder) unknown(key uint32, known []string) {
+func (d *decoder) unknown(key uint32, known iter.Seq[string]) {
 	name := d.text(key)
-	d.rep.warn(d.pos(key), d.meant(name, slices.Values(known)), "%sunknown field %s is ignored", d.who(), quote(name))
+	d.rep.warnGuess(d.pos(key), func() string { return d.meant(name, known) }, "%sunknown field %s is ignored", d.who(), quote(name))
 }
 
 // pairs calls visit for each name and value of an object, after reporting names

@@ -50,11 +50,13 @@ func (g *graph) resolve(jobs []Job) {
 		}
 	}
 	all := make([]int, 0, total)
+	var draft jobDraft
 	for i := range jobs {
 		if g.needs[i] == 0 {
 			continue
 		}
-		g.decoder.job = &jobDraft{Job: &jobs[i], number: i + 1}
+		draft.Job, draft.number = &jobs[i], i+1
+		g.decoder.job = &draft
 		start := len(all)
 		all = g.appendNeeds(all, i)
 		own := all[start:]
@@ -81,7 +83,7 @@ func (g *graph) appendNeeds(all []int, i int) []int {
 		switch {
 		case !ok:
 			id := g.text(c)
-			g.rep.errorHint(g.pos(c), g.meant(id, g.known()), "%sunknown dependency %s", g.who(), quote(id))
+			g.rep.errorGuess(g.pos(c), func() string { return g.meant(id, g.known()) }, "%sunknown dependency %s", g.who(), quote(id))
 		case int(need) == i:
 			g.rep.error(g.pos(c), "%sdepends on itself", g.who())
 		default:

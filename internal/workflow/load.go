@@ -11,10 +11,10 @@ import (
 // Limits of what Load reads. They are far above real files and keep a hostile or
 // broken one from taking the machine's memory.
 const (
-	MaxJSON = 1 << 30   // bytes of a JSON file
-	MaxYAML = 16 << 20  // bytes of a YAML file, whose reader needs far more memory and time per byte
-	maxDepth = 200      // objects and lists within each other; real files need about six
-	maxNodes = 1 << 27  // values and names of one file
+	MaxJSON  = 1 << 30   // bytes of a JSON file
+	MaxYAML  = 16 << 20  // bytes of a YAML file, whose reader needs far more memory and time per byte
+	maxDepth = 200       // objects and lists within each other; real files need about six
+	maxNodes = 1 << 27   // values and names of one file
 	maxAlias = 1_000_000 // values that YAML aliases may add
 )
 

@@ -64,9 +64,21 @@ func (r *reporter) errorAt(pos, other int, hint, format string, args ...any) {
 	}
 }
 
+// errorGuess reports an error whose hint takes time to find.
+func (r *reporter) errorGuess(pos int, guess func() string, format string, args ...any) {
+	if r.errs.wants(pos) {
+		r.errs.add(finding{pos: pos, other: -1, msg: fmt.Sprintf(format, args...), hint: guess()})
+	}
+}
+
 func (r *reporter) warn(pos int, hint, format string, args ...any) {
+	r.warnGuess(pos, func() string { return hint }, format, args...)
+}
+
+// warnGuess reports a warning whose hint takes time to find.
+func (r *reporter) warnGuess(pos int, guess func() string, format string, args ...any) {
 	if r.warns.wants(pos) {
-		r.warns.add(finding{pos: pos, other: -1, msg: fmt.Sprintf(format, args...), hint: hint, warn: true})
+		r.warns.add(finding{pos: pos, other: -1, msg: fmt.Sprintf(format, args...), hint: guess(), warn: true})
 	}
 }
 

@@ -50,7 +50,8 @@ func readRetryOnStatus(d *decoder, r *Retry, f field) {
 	r.OnStatus = known
 	d.each(f, stringNode, func(item field) {
 		if s := d.text(item.value); !slices.Contains(statuses[:], s) {
-			d.rep.warn(d.pos(item.value), d.meant(s, slices.Values(statuses[:])), "%s%s: there is no status %s", d.who(), f.name, quote(s))
+			d.rep.warnGuess(d.pos(item.value), func() string { return d.meant(s, slices.Values(statuses[:])) },
+				"%s%s: there is no status %s", d.who(), f.name, quote(s))
 		}
 	})
 }

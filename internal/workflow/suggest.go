@@ -3,6 +3,8 @@ package workflow
 import (
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,6 +32,17 @@ func (d *decoder) meant(name string, candidates iter.Seq[string]) string {
 		return ""
 	}
 	return fmt.Sprintf("did you mean %s?", quote(best))
+}
+
+// sortedKeys yields the keys of m in order. It sorts only when it is used.
+func sortedKeys[V any](m map[string]V) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key) {
+				return
+			}
+		}
+	}
 }
 
 // distance counts the changes (insert, delete, replace, swap neighbours) from a to

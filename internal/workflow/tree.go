@@ -160,7 +160,7 @@ func hex4(b []byte) int {
 		case c >= '0' && c <= '9':
 			c -= '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			c = c|0x20 - 'a' + 10
+			c = c | 0x20 - 'a' + 10
 		default:
 			return -1
 		}
@@ -168,3 +168,6 @@ func hex4(b []byte) int {
 	}
 	return v
 }
+
+// exact returns the value of a numberNode that is a whole number.
+func (t *tree) exact(i uint32) (int64, error) { return strconv.ParseInt(t.text(i), 10, 64) }

@@ -56,8 +56,7 @@ func changeOf(all []change, attempt int) ([]change, int) {
 
 const (
 	// fencedSeq also checks the lease: no row is changed when it was lost.
-	fencedSeq = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
-	lastSeq   = `SELECT seq FROM runs WHERE id = ?`
+	fencedSeq = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL RETURNING seq`
 	addCounts = `UPDATE attempts SET jobs_running = jobs_running + ?, jobs_succeeded = jobs_succeeded + ?,
 		jobs_failed = jobs_failed + ?, jobs_skipped = jobs_skipped + ?, jobs_cancelled = jobs_cancelled + ?
 		WHERE run_id = ? AND attempt = ?`
@@ -67,10 +66,7 @@ const (
 )
 
 func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int64, err error) {
-	if err := t.fenced(l, fencedSeq, len(ts), l.Run, l.Epoch); err != nil {
-		return 0, err
-	}
-	if _, err := t.row(lastSeq, []any{l.Run}, &last); err != nil {
+	if err := t.fencedRow(l, &last, fencedSeq, len(ts), l.Run, l.Epoch); err != nil {
 		return 0, err
 	}
 	for i := range sum {
@@ -87,6 +83,20 @@ func (t *tx) fenced(l store.Lease, query string, args ...any) error {
 	if err != nil || n == 1 {
 		return err
 	}
+	return t.lost(l)
+}
+
+// fencedRow is fenced for an update that returns a number.
+func (t *tx) fencedRow(l store.Lease, into any, query string, args ...any) error {
+	ok, err := t.row(query, args, into)
+	if err != nil || ok {
+		return err
+	}
+	return t.lost(l)
+}
+
+// lost says why an update with a lease changed nothing.
+func (t *tx) lost(l store.Lease) error {
 	if err := t.mustExist(l.Run); err != nil {
 		return err
 	}

@@ -130,3 +130,81 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	})
 }
+
+// manyRuns fills a database with n runs: of 10 applications, 1 in 100 failed, the
+// last 3 running, one per minute.
+func manyRuns(b testing.TB, n int) *Store {
+	b.Helper()
+	s := openTest(b, filepath.Join(b.TempDir(), "runs.db"), Config{})
+	start := time.UnixMicro(1_700_000_000_000_000)
+	err := s.change(context.Background(), "fill", func(t *tx) error {
+		for i := range n {
+			at := start.Add(time.Duration(i) * time.Minute)
+			id, err := t.createRun(store.NewRun{
+				Application: fmt.Sprintf("application_%d", i%10), File: "/srv/workflows/nightly_load.json",
+				WorkingDir: "/srv/workflows/nightly", Hash: "h", Workflow: []byte("w"), At: at,
+				Attempt: store.NewAttempt{Options: []byte(`{"workers":4}`), Jobs: 50},
+			}, store.Owner{Host: "host", PID: i}, at)
+			if err != nil {
+				return err
+			}
+			to := run.Success
+			if i%100 == 50 {
+				to = run.Failed
+			}
+			if i >= n-3 {
+				to = run.Running
+			}
+			if err := t.move(id, &run.Transition{Attempt: 1, To: to, At: at}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// listings are the filters that people use, and some that are hard to answer.
+func listings() []struct {
+	name string
+	f    store.Filter
+} {
+	day := func(n int) time.Time { return time.UnixMicro(1_700_000_000_000_000).AddDate(0, 0, n) } // 69 days in all
+	return []struct {
+		name string
+		f    store.Filter
+	}{
+		{"all", store.Filter{Limit: 100}},
+		{"page in the middle", store.Filter{Limit: 100, Before: 50000}},
+		{"failed", store.Filter{Limit: 100, States: []run.State{run.Failed, run.Timeout}}},
+		{"running", store.Filter{Limit: 100, States: []run.State{run.Pending, run.Queued, run.Running}}},
+		{"not succeeded", store.Filter{Limit: 100, NotStates: []run.State{run.Success}}},
+		{"not running", store.Filter{Limit: 100, NotStates: []run.State{run.Running}}},
+		{"application", store.Filter{Limit: 100, Application: "application_3"}},
+		{"no such application", store.Filter{Limit: 100, Application: "none"}},
+		{"application failed", store.Filter{Limit: 100, Application: "application_0", States: []run.State{run.Failed}}},
+		{"last day", store.Filter{Limit: 100, Since: day(68)}},
+		{"last day failed", store.Filter{Limit: 100, Since: day(68), States: []run.State{run.Failed}}},
+		{"last month", store.Filter{Limit: 100, Since: day(40)}},
+		{"last month, rare", store.Filter{Limit: 100, Since: day(40), Application: "application_0", States: []run.State{run.Timeout}}},
+		{"first month", store.Filter{Limit: 100, Until: day(30)}},
+		{"first month failed", store.Filter{Limit: 100, Until: day(30), States: []run.State{run.Failed}}},
+		{"first month of an application", store.Filter{Limit: 100, Until: day(30), Application: "application_3"}},
+	}
+}
+
+func BenchmarkRuns(b *testing.B) {
+	s := manyRuns(b, 100_000)
+	for _, c := range listings() {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Runs(context.Background(), c.f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -30,7 +30,7 @@ const (
 	insertAttempt  = `INSERT INTO attempts (run_id, attempt, state, hash, options, created_at_us, jobs_total)
 		VALUES (?, ?, 'PENDING', ?, ?, ?, ?)`
 	fencedAttempt = `UPDATE runs SET attempt = attempt + 1, state = 'PENDING'
-		WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
+		WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL RETURNING attempt`
 )
 
 func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.ID, error) {
@@ -71,10 +71,7 @@ func (t *tx) keepWorkflow(hash string, body []byte) error {
 // AddAttempt implements store.Store.
 func (s *Store) AddAttempt(ctx context.Context, l store.Lease, a store.NewAttempt) (number int, err error) {
 	err = s.change(ctx, "create attempt", func(t *tx) error {
-		if err := t.fenced(l, fencedAttempt, l.Run, l.Epoch); err != nil {
-			return err
-		}
-		if _, err := t.row(`SELECT attempt FROM runs WHERE id = ?`, []any{l.Run}, &number); err != nil {
+		if err := t.fencedRow(l, &number, fencedAttempt, l.Run, l.Epoch); err != nil {
 			return err
 		}
 		return t.createAttempt(l.Run, number, a)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/executionerhq/executioner/internal/fault"
 )
 
@@ -23,6 +25,10 @@ func prepareFile(path string) error {
 		return errFile(path, nil, "the database is a directory").WithHint("name a file in it with --database")
 	case !info.Mode().IsRegular():
 		return errFile(path, nil, "the database is not a file")
+	}
+	// SQLite would open it for reading, and fail at the first write.
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
+		return errFile(path, err, "the database can't be read and written")
 	}
 	return nil
 }

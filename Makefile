@@ -1,0 +1,31 @@
+# The README's two commands are `go run ./cmd/executioner run examples/nightly.json`
+# and `make test`.
+SHELL := /bin/bash
+LINT  := go tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: build test lint cover bench fuzz docs setup
+
+build: ## one static binary in bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/executioner ./cmd/executioner
+
+setup: ## install what the tests need
+	@scripts/setup
+
+test: setup ## every test, with the race detector
+	go vet ./...
+	go test -race -timeout 10m ./...
+
+lint: ## formatting, static analysis, import walls
+	$(LINT) run ./...
+
+cover: ## coverage, which must be at least 90 %
+	@scripts/cover
+
+bench: build ## measure, and print the table of bench/README.md
+	go run ./bench
+
+fuzz: ## fuzz each parser for FUZZTIME (default 20s)
+	@scripts/fuzz
+
+docs: ## write the generated documents anew
+	go test ./internal/cli -run TestCommandReference -update

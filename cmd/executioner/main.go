@@ -1,0 +1,47 @@
+// Command executioner runs workflows: files of jobs with dependencies, retries,
+// timeouts and checks. See the README.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/executionerhq/executioner/internal/app"
+	"github.com/executionerhq/executioner/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Run(context.Background(), cli.Program{
+		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Environ: os.Environ(), Signals: signals, Terminal: width,
+		Open: open, Build: build(),
+	}))
+}
+
+func open(ctx context.Context, s cli.Settings) (cli.Backend, error) {
+	a, err := app.Open(ctx, app.Settings{Database: s.Database, Environ: s.Environ, Trouble: s.Trouble})
+	if err != nil {
+		return cli.Backend{}, err
+	}
+	return cli.Backend{Runs: a.Runs, Close: a.Close}, nil
+}
+
+// signals catches what a person or a service manager sends to end the program.
+func signals() (<-chan os.Signal, func()) {
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	return ch, func() { signal.Stop(ch) }
+}
+
+// width returns how wide the terminal is, or 0 when the standard output is none.
+func width() int {
+	w, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
+}

@@ -1,0 +1,161 @@
+// Package cli is the command line: one file per command. Commands parse, call a use
+// case, and print; they decide nothing about runs.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/runs"
+)
+
+// Program is what the command line works with. main fills it from the process; tests
+// fill it from what they want to see.
+type Program struct {
+	Args    []string // without the program's name
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	Environ []string
+	// Signals begins to catch interrupts and termination requests, until stop is called.
+	// Before that they end the program as they always do.
+	Signals func() (signals <-chan os.Signal, stop func())
+	// Terminal returns the width of the terminal that Out is, or 0 when it is none.
+	Terminal func() int
+	// Open composes the use cases on a database.
+	Open func(ctx context.Context, s Settings) (Backend, error)
+	// Build names the program's version.
+	Build Build
+}
+
+// Settings are what a command needs of the composition.
+type Settings struct {
+	Database string
+	Environ  []string
+	Trouble  func(error)
+}
+
+// Backend is a composed program.
+type Backend struct {
+	Runs  *runs.Service
+	Close func() error
+}
+
+// Build says which program this is.
+type Build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Time     string `json:"time,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// status is how a command that worked ends the program when that is not 0: a run
+// that failed is an outcome, not a fault, and has been told already.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// Run carries out one command line and returns the exit code.
+func Run(ctx context.Context, p Program) int {
+	c := &command{Program: p}
+	root := c.root()
+	root.SetArgs(p.Args)
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	err := root.ExecuteContext(ctx)
+	code := c.report(err)
+	if c.old && code > fault.ExitJobFailed {
+		return fault.ExitJobFailed // the old command line knew no other
+	}
+	return code
+}
+
+// command carries what the flags of all commands set.
+type command struct {
+	Program
+	database string
+	json     bool
+	old      bool // an old root flag is in use
+}
+
+// report prints an error and returns the exit code for it.
+func (c *command) report(err error) int {
+	var s status
+	switch {
+	case err == nil:
+		return fault.ExitOK
+	case errors.As(err, &s):
+		return int(s)
+	}
+	if fault.CodeOf(err) == fault.Internal && isUsage(err) {
+		err = fault.Wrap(err, fault.Usage, "wrong usage").(*fault.Error).WithHint("executioner --help shows what there is")
+	}
+	if c.json {
+		c.printJSON(c.Err, faultJSON(err))
+		return fault.ExitCode(err)
+	}
+	fmt.Fprintf(c.Err, "executioner: %s\n", message(err))
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(c.Err, "  → %s\n", hint)
+	}
+	return fault.ExitCode(err)
+}
+
+// usageError marks what cobra complains about: its errors have no type.
+type usageError struct{ error }
+
+func isUsage(err error) bool {
+	var u usageError
+	return errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command")
+}
+
+// message is an error in one line, without doubling the words "wrong usage".
+func message(err error) string {
+	return strings.TrimPrefix(err.Error(), "wrong usage: ")
+}
+
+type faultView struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+	Hint    string     `json:"hint,omitempty"`
+}
+
+func faultJSON(err error) any {
+	return struct {
+		Error faultView `json:"error"`
+	}{faultView{fault.CodeOf(err), message(err), fault.HintOf(err)}}
+}
+
+// open composes the use cases and ends the runs whose program is gone.
+func (c *command) open(cmd *cobra.Command, trouble func(error)) (Backend, error) {
+	path, err := c.databasePath()
+	if err != nil {
+		return Backend{}, err
+	}
+	b, err := c.Open(cmd.Context(), Settings{Database: path, Environ: c.jobEnviron(), Trouble: trouble})
+	if err != nil {
+		return b, err
+	}
+	if err := b.Runs.Reconcile(cmd.Context()); err != nil {
+		return b, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// using opens the backend for the time of one use.
+func (c *command) using(cmd *cobra.Command, use func(ctx context.Context, s *runs.Service) error) error {
+	b, err := c.open(cmd, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(cmd.Context(), b.Runs), b.Close())
+}

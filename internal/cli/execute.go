@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/runs"
+)
+
+// reporter shows a run while it goes on.
+type reporter interface {
+	// begin is called before the first transition.
+	begin(a runs.Attempt)
+	// add is told of each transition, in order.
+	add(t *run.Transition)
+	// flush is called when nothing more has come in for now.
+	flush()
+	// end is called after the last transition.
+	end()
+}
+
+// execute runs what start begins, shows it, tells whoever is to be told, and returns
+// how it ended as a status.
+func (c *command) execute(cmd *cobra.Command, v view, start func(ctx context.Context, s *runs.Service) (*runs.Execution, error)) error {
+	trouble := &troubles{err: c.Err}
+	b, err := c.open(cmd, trouble.tell)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.executeOn(cmd.Context(), b.Runs, v, start), b.Close())
+}
+
+func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start func(ctx context.Context, s *runs.Service) (*runs.Execution, error)) error {
+	signals, release := c.Signals() // before anything runs that a signal would orphan
+	defer release()
+	e, err := start(ctx, s)
+	if err != nil {
+		return err
+	}
+	stop := c.obey(e, signals)
+	defer stop()
+	c.show(ctx, e, c.reporter(ctx, s, v, e.Workflow.Application))
+	sum, err := e.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	return c.conclude(ctx, s, e, v, sum)
+}
+
+// show passes the run's transitions to its main log and to whoever watches.
+func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
+	shown.begin(e.Attempt)
+	log, err := runs.OpenMainLog(e.Attempt)
+	if err != nil {
+		fmt.Fprintf(c.Err, "warning: the run's log can't be written: %v\n", err)
+	}
+	follow, stopFollow := context.WithCancel(ctx)
+	defer stopFollow()
+	go func() { // a run that had to be given up has no last transition
+		<-e.Loop.Ended()
+		if _, err := e.Loop.Wait(); err != nil {
+			stopFollow()
+		}
+	}()
+	flush := func() {
+		shown.flush()
+		if log != nil {
+			log.Flush()
+		}
+	}
+	for t, err := range e.Follow(follow, flush) {
+		if err != nil {
+			break
+		}
+		shown.add(&t)
+		if log != nil {
+			log.Add(&t)
+		}
+	}
+	flush()
+	shown.end()
+	if log != nil {
+		if err := log.Close(); err != nil {
+			fmt.Fprintf(c.Err, "warning: the run's log is incomplete: %v\n", err)
+		}
+	}
+}
+
+// obey turns signals into requests: the first stops the run's jobs with grace, the
+// second kills them.
+func (c *command) obey(e *runs.Execution, signals <-chan os.Signal) (stop func()) {
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for n := 0; ; n++ {
+			var sig os.Signal
+			select {
+			case <-done:
+				return
+			case sig = <-signals:
+			}
+			if n == 0 {
+				fmt.Fprintf(c.Err, "\nexecutioner: %s: stopping the running jobs; once more kills them\n", sig)
+				e.Loop.Send(plan.Cancel{Reason: run.Interrupted, Detail: sig.String()})
+				continue
+			}
+			fmt.Fprintf(c.Err, "\nexecutioner: %s: killing the running jobs\n", sig)
+			e.Loop.Kill()
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+// conclude shows how the run ended, sends mail, and returns the exit status.
+func (c *command) conclude(ctx context.Context, s *runs.Service, e *runs.Execution, v view, sum run.Summary) error {
+	r, err := s.Find(ctx, e.Run.String(), "")
+	if err != nil {
+		return err
+	}
+	d, err := s.Show(ctx, r)
+	if err != nil {
+		return err
+	}
+	if v.json {
+		c.printJSON(c.Out, endEvent{Event: "end", View: d.View})
+	} else {
+		c.summarise(c.Out, d)
+	}
+	c.mail(ctx, d, e.Attempt)
+	return exitStatus(sum.State)
+}
+
+// exitStatus is the one place where a run's state becomes an exit code.
+func exitStatus(s run.State) error {
+	switch s {
+	case run.Success:
+		return nil
+	case run.Cancelled:
+		return status(130)
+	default:
+		return status(fault.ExitJobFailed)
+	}
+}
