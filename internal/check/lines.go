@@ -37,30 +37,23 @@ func (i *interruptible) Read(p []byte) (int, error) {
 }
 
 // find returns the first line that contains one of the words, with its number; 0 when
-// there is none. Of a long line it returns the part around the word.
+// there is none. Of a long line it returns the part around the word. Words are
+// shorter than maxText.
 func (l *lines) find(words [][]byte) (int, string, error) {
-	longest := 0
-	for _, w := range words {
-		longest = max(longest, len(w))
-	}
-	var kept []byte // the end of the part before, of the same line
-	begins := true  // a line
+	var before []byte // the end of what was read of the same line
+	begins := true    // a line
 	for {
 		part, err := l.r.ReadSlice('\n')
 		if begins && len(part) > 0 {
-			l.number, kept = l.number+1, kept[:0]
+			l.number, before = l.number+1, before[:0]
 		}
-		joined := part
-		if len(kept) > 0 {
-			joined = append(kept, part[:min(len(part), longest)]...)
-			if i := indexAny(joined, words); i >= 0 {
-				return l.number, excerpt(append(joined[:len(kept)], part...), i), nil
+		border := append(before, part[:min(len(part), maxText)]...)
+		for _, text := range [][]byte{border, part} {
+			if i := indexAny(text, words); i >= 0 {
+				return l.number, excerpt(text, i), nil
 			}
 		}
-		if i := indexAny(part, words); i >= 0 {
-			return l.number, excerpt(part, i), nil
-		}
-		kept = append(kept[:0], part[max(0, len(part)-longest+1):]...)
+		before = append(before[:0], part[max(0, len(part)-maxText):]...)
 		begins = !errors.Is(err, bufio.ErrBufferFull)
 		if err != nil && begins {
 			return 0, "", ended(err)
@@ -103,10 +96,10 @@ func (l *lines) match(re *regexp.Regexp) (int, string, error) {
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
+			text := excerpt(part, 0) // reading on overwrites part
 			long := &longLine{r: l.r, part: part}
-			found := re.MatchReader(long)
-			if found && long.err == nil {
-				return l.number, excerpt(part, 0), nil
+			if re.MatchReader(long) && long.err == nil {
+				return l.number, text, nil
 			}
 			if err := long.skip(); err != nil {
 				return 0, "", ended(err)
@@ -130,7 +123,7 @@ type longLine struct {
 
 // ReadRune implements io.RuneReader.
 func (l *longLine) ReadRune() (rune, int, error) {
-	if !utf8.FullRune(l.part) && !l.done {
+	if !l.done && (!utf8.FullRune(l.part) || len(l.part) == 1 && l.part[0] == '\r') {
 		l.fill()
 	}
 	if len(l.part) == 0 || l.part[0] == '\n' || l.part[0] == '\r' && len(l.part) > 1 && l.part[1] == '\n' {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 )
 
@@ -106,7 +107,8 @@ func place(p params) string {
 func search(ctx context.Context, p params, in Input, find func(*lines) (int, string, error)) (found, problem string) {
 	name := p.text("log_file")
 	if name == "" {
-		return searchFile(ctx, in.Log, filepath.Base(in.Log), max(0, in.LogFrom), in.LogTo, find)
+		output := part{path: in.Log, from: max(0, in.LogFrom), to: in.LogTo, shown: "line %d of the output"}
+		return output.search(ctx, find)
 	}
 	files, err := expand(in.resolve(name))
 	if err != nil {
@@ -115,12 +117,9 @@ func search(ctx context.Context, p params, in Input, find func(*lines) (int, str
 	if len(files) == 0 {
 		return "", "there is no file " + name
 	}
-	for _, file := range files {
-		shown := file
-		if rel, err := filepath.Rel(in.Dir, file); err == nil && filepath.IsLocal(rel) {
-			shown = rel
-		}
-		if found, problem := searchFile(ctx, file, shown, 0, 0, find); found != "" || problem != "" {
+	for _, path := range files {
+		file := part{path: path, shown: strings.ReplaceAll(within(in.Dir, path), "%", "%%") + ":%d"}
+		if found, problem := file.search(ctx, find); found != "" || problem != "" {
 			return found, problem
 		}
 	}
@@ -136,12 +135,26 @@ func expand(pattern string) ([]string, error) {
 	return filepath.Glob(pattern)
 }
 
-// searchFile looks in a part of one file. Where in that part something was found is
-// told as a line of the whole file only if it begins where the file does.
-func searchFile(ctx context.Context, path, shown string, from, to int64, find func(*lines) (int, string, error)) (found, problem string) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe must not hang us
+// within returns the path relative to dir when it is in it.
+func within(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
+// part is a part of a file.
+type part struct {
+	path     string
+	from, to int64  // to 0 or less: the end of the file
+	shown    string // how a line of it is named, with a verb for its number
+}
+
+// search returns the first line that find finds, with its place.
+func (p part) search(ctx context.Context, find func(*lines) (int, string, error)) (found, problem string) {
+	f, err := os.OpenFile(p.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe must not hang us
 	if err != nil {
-		return "", fileProblem(shown, err)
+		return "", fileProblem(p.path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -149,21 +162,15 @@ func searchFile(ctx context.Context, path, shown string, from, to int64, find fu
 		err = errors.New("it is not a regular file")
 	}
 	if err != nil {
-		return "", fileProblem(shown, err)
+		return "", fileProblem(p.path, err)
 	}
+	to := p.to
 	if to <= 0 {
 		to = info.Size()
 	}
-	l := newLines(ctx, io.NewSectionReader(f, from, max(0, to-from)))
-	number, text, err := find(l)
-	switch {
-	case err != nil:
-		return "", fileProblem(shown, err)
-	case number == 0:
-		return "", ""
-	case from > 0:
-		return fmt.Sprintf("line %d of the output: %s", number, text), ""
-	default:
-		return fmt.Sprintf("%s:%d: %s", shown, number, text), ""
+	number, text, err := find(newLines(ctx, io.NewSectionReader(f, p.from, max(0, to-p.from))))
+	if err != nil || number == 0 {
+		return "", fileProblem(p.path, err)
 	}
+	return fmt.Sprintf(p.shown, number) + ": " + text, ""
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Program is what the command line works with. main fills it from the process; tests
@@ -96,43 +96,34 @@ func (c *command) report(err error) int {
 	case errors.As(err, &s):
 		return int(s)
 	}
-	if fault.CodeOf(err) == fault.Internal && isUsage(err) {
-		err = fault.Wrap(err, fault.Usage, "wrong usage").(*fault.Error).WithHint("executioner --help shows what there is")
-	}
 	if c.json {
 		c.printJSON(c.Err, faultJSON(err))
 		return fault.ExitCode(err)
 	}
 	fmt.Fprintf(c.Err, "executioner: %s\n", message(err))
 	if hint := fault.HintOf(err); hint != "" {
-		fmt.Fprintf(c.Err, "  → %s\n", hint)
+		fmt.Fprintf(c.Err, "  → %s\n", clean(hint))
 	}
 	return fault.ExitCode(err)
 }
 
-// usageError marks what cobra complains about: its errors have no type.
-type usageError struct{ error }
-
-func isUsage(err error) bool {
-	var u usageError
-	return errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command")
-}
-
-// message is an error in one line, without doubling the words "wrong usage".
-func message(err error) string {
-	return strings.TrimPrefix(err.Error(), "wrong usage: ")
-}
+// message is an error as it is shown. What it quotes of files can't steer the terminal.
+func message(err error) string { return clean(err.Error()) }
 
 type faultView struct {
 	Code    fault.Code `json:"code"`
 	Message string     `json:"message"`
 	Hint    string     `json:"hint,omitempty"`
+	// Problems are those of an invalid workflow file.
+	Problems workflow.Problems `json:"problems,omitempty"`
 }
 
 func faultJSON(err error) any {
+	var problems workflow.Problems
+	errors.As(err, &problems)
 	return struct {
 		Error faultView `json:"error"`
-	}{faultView{fault.CodeOf(err), message(err), fault.HintOf(err)}}
+	}{faultView{fault.CodeOf(err), message(err), fault.HintOf(err), problems}}
 }
 
 // open composes the use cases and ends the runs whose program is gone.

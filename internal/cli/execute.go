@@ -132,6 +132,9 @@ func (c *command) conclude(ctx context.Context, s *runs.Service, e *runs.Executi
 	if err != nil {
 		return err
 	}
+	if err := c.maskView(&d); err != nil {
+		return err
+	}
 	if v.json {
 		c.printJSON(c.Out, endEvent{Event: "end", View: d.View})
 	} else {

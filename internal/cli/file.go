@@ -27,28 +27,46 @@ func (c *command) load(path string) (*workflow.Workflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	wf.Warnings.Format(c.Err)
+	c.warn(wf.Warnings)
 	return wf, c.review(wf)
 }
 
 // parse reads a workflow file. "-" is the standard input.
 func (c *command) parse(path string) (*workflow.Workflow, error) {
-	data, err := c.read(path)
+	src, host, err := c.source(path)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
-	}
-	wf, err := workflow.Load(workflow.Source{Name: path, Data: data}, workflow.Host{
-		Home: c.home(), Dir: dir, CheckDir: checkDir,
-	})
+	wf, err := workflow.Load(src, host)
 	var problems workflow.Problems
-	if errors.As(err, &problems) {
+	if errors.As(err, &problems) && !c.json { // in JSON they are part of the error
 		problems.Format(c.Err)
 	}
 	return wf, err
+}
+
+// source reads the bytes of a workflow file and what must be known of this host.
+func (c *command) source(path string) (workflow.Source, workflow.Host, error) {
+	data, err := c.read(path)
+	if err != nil {
+		return workflow.Source{}, workflow.Host{}, err
+	}
+	dir, err := os.Getwd()
+	return workflow.Source{Name: path, Data: data}, workflow.Host{Home: c.home(), Dir: dir, CheckDir: checkDir},
+		fault.Wrap(err, fault.Unavailable, "the current directory is not known")
+}
+
+// warn tells problems that stop nothing.
+func (c *command) warn(problems workflow.Problems) {
+	if !c.json {
+		problems.Format(c.Err)
+		return
+	}
+	for i := range problems {
+		c.printJSON(c.Err, struct {
+			Warning workflow.Problem `json:"warning"`
+		}{problems[i]})
+	}
 }
 
 func (c *command) read(path string) ([]byte, error) {
@@ -96,10 +114,16 @@ func (c *command) review(wf *workflow.Workflow) error {
 	if err := policy.Refused(wf, findings); err != nil {
 		return err
 	}
-	for _, f := range findings {
-		fmt.Fprintf(c.Err, "warning: job %s: %s (%s)\n", f.Job, f.Msg, f.Rule)
+	problems := make(workflow.Problems, len(findings))
+	for i, f := range findings {
+		problems[i] = workflow.Problem{File: wf.File, Msg: finding(f), Warning: true}
 	}
+	c.warn(problems)
 	return nil
+}
+
+func finding(f policy.Finding) string {
+	return fmt.Sprintf("job %s: %s (%s)", clean(string(f.Job)), clean(f.Msg), f.Rule)
 }
 
 // name returns a path as it is shown: relative to here when that is shorter.

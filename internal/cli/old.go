@@ -84,7 +84,7 @@ func (c *command) runOld(cmd *cobra.Command, args []string, o *oldFlags) error {
 	case o.resumeFailedOnly && o.resumeFrom == "":
 		return fault.New(fault.Usage, "--resume-failed-only needs --resume-from RUN")
 	case o.dryRun:
-		return c.plan(cmd, o.config, &o.how)
+		return c.planOld(cmd, o)
 	case o.resumeFrom != "":
 		return c.resumeOld(cmd, o)
 	default:
@@ -97,12 +97,25 @@ func (c *command) print(text string) error {
 	return fault.Wrap(err, fault.Unavailable, "the output can't be written")
 }
 
+// planOld shows what the same command line without --dry-run would do.
+func (c *command) planOld(cmd *cobra.Command, o *oldFlags) error {
+	f := &planFlags{how: o.how, resume: o.resumeFrom, failedOnly: o.resumeFailedOnly}
+	if o.resumeFrom != "" && !c.oldConfigIsThere(cmd, o) {
+		return c.plan(cmd, "", f)
+	}
+	return c.plan(cmd, o.config, f)
+}
+
+// oldConfigIsThere reports whether a resume is to read the file: unless it was named,
+// it may be missing.
+func (c *command) oldConfigIsThere(cmd *cobra.Command, o *oldFlags) bool {
+	_, err := os.Stat(o.config)
+	return !errors.Is(err, fs.ErrNotExist) || cmd.Flags().Changed("config")
+}
+
 // resumeOld goes on with a run, with the file as it is now: the Python program stored none.
 func (c *command) resumeOld(cmd *cobra.Command, o *oldFlags) error {
-	f := &resumeFlags{how: o.how, failedOnly: o.resumeFailedOnly, current: true, file: o.config}
-	if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
-		f.current = false
-	}
+	f := &resumeFlags{how: o.how, failedOnly: o.resumeFailedOnly, current: c.oldConfigIsThere(cmd, o), file: o.config}
 	return c.resume(cmd, []string{o.resumeFrom}, f)
 }
 

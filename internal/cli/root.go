@@ -31,10 +31,14 @@ each thing happened. It needs no server and no set-up.
 		Args: func(cmd *cobra.Command, args []string) error {
 			return old.args(cmd, args)
 		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return flagGroups(cmd)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.runOld(cmd, args, old)
 		},
 	}
+	root.CompletionOptions.DisableDefaultCmd = true // ours says more
 	root.PersistentFlags().StringVar(&c.database, "database", "", "`FILE` of the history (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
 	_ = root.MarkPersistentFlagFilename("database")
 	old.flags(root)
@@ -63,6 +67,16 @@ func (c *command) commands() []*cobra.Command {
 		c.versionCommand(),
 		c.completionCommand(),
 	}
+}
+
+// flagGroups reports flags that exclude each other as a fault: what cobra returns by
+// itself has no code.
+func flagGroups(cmd *cobra.Command) error {
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return fault.Wrap(err, fault.Usage, "these flags don't go together").(*fault.Error).
+			WithHint("leave all but one of them out; %s --help shows what they do", cmd.CommandPath())
+	}
+	return nil
 }
 
 // unknownCommand says what was probably meant.

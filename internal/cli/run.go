@@ -21,6 +21,15 @@ type how struct {
 }
 
 func (h *how) flags(cmd *cobra.Command) {
+	h.planFlags(cmd)
+	f := cmd.Flags()
+	f.BoolVarP(&h.view.quiet, "quiet", "q", false, "show the summary only")
+	f.BoolVar(&h.view.verbose, "verbose", false, "also show when jobs are queued")
+	f.BoolVar(&h.view.visible, "visible", false, "show the environment of each job as it starts")
+}
+
+// planFlags are those of the flags that change what an attempt does.
+func (h *how) planFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&h.parallel, "parallel", false, "run independent jobs at the same time, whatever the file says")
 	f.IntVar(&h.workers, "workers", 0, "run at most `N` jobs at once (implies --parallel when N > 1)")
@@ -28,9 +37,6 @@ func (h *how) flags(cmd *cobra.Command) {
 	f.BoolVar(&h.continueOnError, "continue-on-error", false, "after a failure go on with what does not depend on it")
 	f.StringArrayVar(&h.skip, "skip", nil, "skip these `JOBS` (comma-separated, repeatable); what needs them goes on")
 	f.StringArrayVar(&h.env, "env", nil, "set `NAME=VALUE` for every job (repeatable; NAME=V,NAME2=V2 also works)")
-	f.BoolVarP(&h.view.quiet, "quiet", "q", false, "show the summary only")
-	f.BoolVar(&h.view.verbose, "verbose", false, "also show when jobs are queued")
-	f.BoolVar(&h.view.visible, "visible", false, "show the environment of each job as it starts")
 	cmd.MarkFlagsMutuallyExclusive("parallel", "sequential")
 	cmd.MarkFlagsMutuallyExclusive("workers", "sequential")
 }

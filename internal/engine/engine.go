@@ -2,7 +2,7 @@
 // plan, records what the plan decides, and only then acts on it.
 //
 // The order is always the same: append the transitions in one transaction, publish
-// them, stop and start tasks, arm the timer. Nothing is acted on before it is
+// them, start and stop tasks, arm the timer. Nothing is acted on before it is
 // recorded, nothing is published before it is committed.
 package engine
 
@@ -69,8 +69,8 @@ type Config struct {
 	// second at most, which is also how soon a request of somebody else is seen.
 	// Defaults to 30 s.
 	TTL time.Duration
-	// Trouble is told when recording fails and is tried again, and with nil when it
-	// works again. Called from the loop's goroutine.
+	// Trouble is told once when recording begins to fail, which is then tried again and
+	// again, and once with nil when it works. Called from the loop's goroutine.
 	Trouble func(error)
 }
 
@@ -126,8 +126,9 @@ func (l *Loop) Kill() {
 	}
 }
 
-// Wait returns how the run ended. An error means that it could not be carried on:
-// the lease was lost, or ctx ended before the result could be recorded.
+// Wait returns how the run ended. An error means that it could not be carried on: the
+// lease was lost, or ctx ended before the run did. What was running was stopped then,
+// and its end is not recorded.
 func (l *Loop) Wait() (run.Summary, error) {
 	<-l.ended
 	return l.sum, l.err

@@ -37,13 +37,17 @@ func (l *Loop) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			l.err = fault.Wrap(context.Cause(ctx), fault.Cancelled, "run %d was left before its end", l.id)
+			l.err = l.abandon(fault.Wrap(context.Cause(ctx), fault.Cancelled, "it was left before its end"))
 			return
 		case <-l.mail.wake:
 		case <-timer.C:
 			l.mail.put(plan.Tick{})
 		}
-		out, err := l.turn(ctx)
+		inputs := l.mail.take()
+		if len(inputs) == 0 {
+			continue // taken by the turn before; what that armed still holds
+		}
+		out, err := l.turn(ctx, inputs)
 		if err != nil {
 			l.err = err
 			return
@@ -56,12 +60,11 @@ func (l *Loop) run(ctx context.Context) {
 	}
 }
 
-// turn takes all inputs that have come in, records what follows from them in one
-// transaction, and carries it out.
-func (l *Loop) turn(ctx context.Context) (plan.Output, error) {
+// turn records what follows from inputs in one transaction, and carries it out.
+func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, error) {
 	var all plan.Output
 	now := time.Now()
-	for _, in := range l.mail.take() {
+	for _, in := range inputs {
 		if lost, ok := in.(leaseLost); ok {
 			return all, l.abandon(lost.err)
 		}
@@ -99,11 +102,12 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 			l.cfg.Publisher.Publish(l.id, ts)
 			return nil
 		}
-		if fault.CodeOf(err) == fault.Locked {
+		if fault.CodeOf(err) == fault.Locked || ctx.Err() != nil {
 			return l.abandon(err)
 		}
-		l.troubled.Store(true)
-		l.cfg.Trouble(err)
+		if !l.troubled.Swap(true) {
+			l.cfg.Trouble(err)
+		}
 		select {
 		case <-ctx.Done():
 			return l.abandon(err)
@@ -132,16 +136,17 @@ func (l *Loop) abandon(cause error) error {
 	return fault.Wrap(cause, fault.CodeOf(cause), "run %d can't be recorded any more, its running jobs were stopped", l.id)
 }
 
-// act carries out what has been recorded.
+// act carries out what has been recorded. Stops come last: of the inputs that were
+// taken together a later one may stop what an earlier one started.
 func (l *Loop) act(out *plan.Output) {
-	for _, s := range out.Stop {
-		l.cfg.Runner.Stop(Stop{ID: l.task(s.Job, s.Try), State: s.State, Reason: s.Reason, Detail: s.Detail})
-	}
 	for _, t := range out.Start {
 		task := Task{ID: l.task(t.Job, t.Try), Job: t.Job, Of: 1 + l.plan.Workflow().Jobs[t.Job].Retry.Max}
 		l.cfg.Runner.Start(task, func(o run.Outcome) {
 			l.mail.put(plan.Finished{Job: t.Job, Try: t.Try, Outcome: o})
 		})
+	}
+	for _, s := range out.Stop {
+		l.cfg.Runner.Stop(Stop{ID: l.task(s.Job, s.Try), State: s.State, Reason: s.Reason, Detail: s.Detail})
 	}
 }
 

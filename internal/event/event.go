@@ -5,6 +5,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -14,6 +15,9 @@ import (
 
 var _ engine.Publisher = (*Hub)(nil)
 
+// ErrClosed is what Next returns of a subscription that was closed and has nothing left.
+var ErrClosed = errors.New("the subscription is closed")
+
 // Hub fans transitions out to its subscriptions. The zero value is ready to use.
 // It is safe for concurrent use.
 type Hub struct {
@@ -21,7 +25,7 @@ type Hub struct {
 	subs []*Subscription
 }
 
-// Batch is what was committed together.
+// Batch is what was committed together. It is shared, so it must not be changed.
 type Batch struct {
 	Run         run.ID
 	Transitions []run.Transition
@@ -30,14 +34,16 @@ type Batch struct {
 	Gap bool
 }
 
-// Subscription is one watcher's bounded queue.
+// Subscription is one watcher's bounded queue. Close is safe for concurrent use; all
+// else is for one goroutine.
 type Subscription struct {
-	hub  *Hub
-	run  run.ID
-	room int
-	wake chan struct{}
+	hub    *Hub
+	run    run.ID
+	room   int
+	wake   chan struct{} // holds a value when something may have come in
+	closed chan struct{} // closed by Close, under hub.mu
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards all below: publishers put, the watcher takes
 	queue []Batch
 	held  int  // transitions in queue
 	gap   bool // something was dropped that no batch has told of yet
@@ -55,20 +61,23 @@ func (h *Hub) Publish(id run.ID, ts []run.Transition) {
 }
 
 // Subscribe watches one run, or all when id is 0. At most room transitions are kept
-// for the watcher; beyond that the oldest are dropped.
+// for the watcher; beyond that the oldest batches are dropped, but never the newest.
 func (h *Hub) Subscribe(id run.ID, room int) *Subscription {
-	s := &Subscription{hub: h, run: id, room: room, wake: make(chan struct{}, 1)}
+	s := &Subscription{hub: h, run: id, room: room, wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.subs = append(h.subs, s)
 	return s
 }
 
-// Close ends the subscription.
+// Close ends the subscription. What has been queued can still be taken. It is idempotent.
 func (s *Subscription) Close() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	s.hub.subs = slices.DeleteFunc(s.hub.subs, func(other *Subscription) bool { return other == s })
+	if i := slices.Index(s.hub.subs, s); i >= 0 {
+		s.hub.subs = slices.Delete(s.hub.subs, i, i+1)
+		close(s.closed)
+	}
 }
 
 func (s *Subscription) put(b Batch) {
@@ -76,9 +85,7 @@ func (s *Subscription) put(b Batch) {
 	s.queue = append(s.queue, b)
 	s.held += len(b.Transitions)
 	for s.held > s.room && len(s.queue) > 1 {
-		s.held -= len(s.queue[0].Transitions)
-		s.queue[0] = Batch{} // let the transitions go
-		s.queue = s.queue[1:]
+		s.drop()
 		s.gap = true
 	}
 	s.mu.Unlock()
@@ -88,7 +95,17 @@ func (s *Subscription) put(b Batch) {
 	}
 }
 
-// Next returns the next batch, waiting for one if need be. The error is ctx's.
+// drop removes the oldest batch and returns it. The caller holds mu.
+func (s *Subscription) drop() Batch {
+	b := s.queue[0]
+	s.queue[0] = Batch{} // let the transitions go
+	s.queue = s.queue[1:]
+	s.held -= len(b.Transitions)
+	return b
+}
+
+// Next returns the next batch, waiting for one if need be. The error is ctx's, or
+// ErrClosed.
 func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 	for {
 		if b, ok := s.take(); ok {
@@ -97,6 +114,11 @@ func (s *Subscription) Next(ctx context.Context) (Batch, error) {
 		select {
 		case <-ctx.Done():
 			return Batch{}, ctx.Err()
+		case <-s.closed:
+			if b, ok := s.take(); ok { // published just before
+				return b, nil
+			}
+			return Batch{}, ErrClosed
 		case <-s.wake:
 		}
 	}
@@ -115,10 +137,7 @@ func (s *Subscription) take() (Batch, bool) {
 	if len(s.queue) == 0 {
 		return Batch{}, false
 	}
-	b := s.queue[0]
-	s.queue[0] = Batch{}
-	s.queue = s.queue[1:]
-	s.held -= len(b.Transitions)
+	b := s.drop()
 	b.Gap, s.gap = s.gap, false
 	return b, true
 }

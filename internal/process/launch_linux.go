@@ -34,22 +34,26 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 		return errHostClosed
 	}
 	pidfd := -1
+	p.mark = h.marker.begin()
 	pid, err := h.fork(path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Dir,
 		Env:   spec.Env,
 		Files: []uintptr{uintptr(h.stdin), uintptr(w), uintptr(w)},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
+	known := false
+	if err == nil {
+		p.pid, p.pidfd = pid, pidfd
+		p.peak.due = time.Now().Add(firstSample)
+		known = h.add(p)
+	}
+	h.marker.end()
 	if err != nil {
 		return err
 	}
-	p.pid, p.pidfd = pid, pidfd
-	p.mark = h.marker.next()
-	p.peak.due = time.Now().Add(firstSample)
-	if !h.add(p) {
+	if !known {
 		return p.abort()
 	}
-	h.marker.put(pid, p.mark)
 	h.watcher.nudge()
 	return nil
 }

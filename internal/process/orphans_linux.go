@@ -77,15 +77,19 @@ func (h *Host) leave(left []int) {
 // whether it is an orphan of any try at all, which we may collect. Other parts of this
 // program may start processes as well; those are not ours to reap.
 func (h *Host) claim(p *Process, pid int) (mine, ours bool) {
-	if mark := h.marker.read(pid); mark != 0 {
-		return p != nil && mark == p.mark, true
-	}
 	session, err := unix.Getsid(pid)
 	if err != nil {
 		return false, false // gone
 	}
 	if session == h.session {
 		return false, false // a child of another part of this program, or one that is just starting
+	}
+	starting := h.marker.starting.Load() // before looking: it must not end in between
+	if mark := h.marker.read(pid); mark != 0 {
+		if mark == starting || h.isMain(pid) {
+			return false, false // a program, or a descendant of one that has hardly begun
+		}
+		return p != nil && mark == p.mark, true
 	}
 	mine = p != nil && (session == p.pid || h.hasCookie(p, pid) || h.remembers(p, pid))
 	// A leader of its own session may be a program that another goroutine is starting.

@@ -9,7 +9,7 @@ import (
 )
 
 // Wait statuses as the kernel packs them.
-func exited(code int) syscall.WaitStatus            { return syscall.WaitStatus(code << 8) }
+func exited(code int) syscall.WaitStatus             { return syscall.WaitStatus(code << 8) }
 func signaled(sig syscall.Signal) syscall.WaitStatus { return syscall.WaitStatus(sig) }
 
 func TestVerdict(t *testing.T) {

@@ -104,8 +104,21 @@ func (s *Service) survivors(tasks []run.TaskID) ([]int, error) {
 }
 
 // MarkSuccess declares jobs of a run that is not going on successful by hand. It
-// returns what it recorded; jobs that had succeeded already are left out.
+// returns what it recorded; jobs that had succeeded already are left out. It owns the
+// run meanwhile, so that no attempt can begin without knowing of it.
 func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID, by, note string) ([]run.Override, error) {
+	lease, err := s.cfg.Store.Acquire(ctx, r.ID, s.cfg.Host.Owner(), leaseTTL, s.cfg.Host.Dead)
+	if err != nil {
+		return nil, lockedByRunning(err, r.ID)
+	}
+	defer func() { _ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease) }()
+	if r, err = s.cfg.Store.Run(ctx, r.ID); err != nil {
+		return nil, err
+	}
+	return s.mark(ctx, r, jobs, by, note)
+}
+
+func (s *Service) mark(ctx context.Context, r store.Run, jobs []run.JobID, by, note string) ([]run.Override, error) {
 	if !r.Attempt.State.Ended() {
 		return nil, fault.New(fault.Conflict, "run %d is going on", r.ID).
 			WithHint("wait for its end, or stop it with: executioner cancel %d", r.ID)
@@ -126,6 +139,7 @@ func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID
 		}
 		if !results[id].Succeeded() {
 			made = append(made, run.Override{Attempt: r.Attempt.Number, Job: id, By: by, At: time.Now().UTC(), Note: note})
+			results[id] = plan.Result{Overridden: true} // it may be named twice
 		}
 	}
 	if len(made) == 0 {

@@ -1,13 +1,18 @@
 package runs
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
+
+// maxNames is how many jobs a sentence names.
+const maxNames = 5
 
 // Decision is one recorded decision with the sentence that explains it.
 type Decision struct {
@@ -25,26 +30,51 @@ type Decision struct {
 // Explain tells, one sentence per decision, what became of a run, or of one of its
 // jobs when job is not empty. It adds why a job that has not started is waiting.
 func Explain(d Details, job run.JobID) []Decision {
-	e := explainer{details: d, results: map[run.JobID]run.Reason{}}
+	e := newExplainer(d)
 	var told []Decision
 	for n := range d.History.Transitions {
 		t := &d.History.Transitions[n]
-		sentence := e.sentence(t)
-		if t.Job != job {
-			continue
+		e.note(t)
+		if t.Job == job {
+			told = append(told, e.decision(t))
 		}
-		told = append(told, Decision{
-			Seq: t.Seq, Attempt: t.Attempt, At: t.At, Job: t.Job, Try: t.Try,
-			From: t.From, To: t.To, Reason: t.Reason, Sentence: sentence,
-		})
 	}
 	for _, o := range d.History.Overrides {
 		if o.Job == job && job != "" {
 			told = append(told, Decision{Attempt: o.Attempt, At: o.At, Job: job, Sentence: markedSentence(o)})
 		}
 	}
+	// What was declared by hand goes after the attempt that was the latest then. Not by
+	// time: a clock may be set back.
+	slices.SortStableFunc(told, func(a, b Decision) int { return cmp.Compare(a.Attempt, b.Attempt) })
 	if waiting := e.waiting(job); waiting != "" {
 		told = append(told, Decision{Attempt: d.View.Attempt, At: time.Now().UTC(), Job: job, Sentence: waiting})
+	}
+	return told
+}
+
+// ExplainFailures tells of each job that did not succeed the decision by which that
+// was settled, in the order of the file.
+func ExplainFailures(d Details) []Decision {
+	e := newExplainer(d)
+	last := make([]*Decision, len(d.View.Jobs))
+	for n := range d.History.Transitions {
+		t := &d.History.Transitions[n]
+		e.note(t)
+		i, ok := e.index[t.Job]
+		if !ok || t.Mark() || t.Reason == run.AlreadySucceeded || !d.View.Jobs[i].Unsuccessful() {
+			continue
+		}
+		if t.To.Ended() && t.Attempt == d.View.Jobs[i].Attempt {
+			told := e.decision(t)
+			last[i] = &told
+		}
+	}
+	var told []Decision
+	for _, decision := range last {
+		if decision != nil {
+			told = append(told, *decision)
+		}
 	}
 	return told
 }
@@ -61,15 +91,40 @@ func markedSentence(o run.Override) string {
 // because a cause may have a cause.
 type explainer struct {
 	details Details
+	index   map[run.JobID]int
+	options []Options                // of each attempt
 	results map[run.JobID]run.Reason // how each job last ended badly
+}
+
+func newExplainer(d Details) *explainer {
+	e := &explainer{details: d, index: indexOf(d.Workflow), results: map[run.JobID]run.Reason{}}
+	for i := range d.Attempts {
+		opt, err := decodeOptions(d.Attempts[i].Options)
+		if err != nil {
+			opt = Options{} // only the number of workers is told from them
+		}
+		e.options = append(e.options, opt)
+	}
+	return e
+}
+
+// note remembers how a job ended badly.
+func (e *explainer) note(t *run.Transition) {
+	if t.Job != "" && (t.To == run.Failed || t.To == run.Timeout || t.To == run.Cancelled) {
+		e.results[t.Job] = t.Reason
+	}
+}
+
+func (e *explainer) decision(t *run.Transition) Decision {
+	return Decision{
+		Seq: t.Seq, Attempt: t.Attempt, At: t.At, Job: t.Job, Try: t.Try,
+		From: t.From, To: t.To, Reason: t.Reason, Sentence: e.sentence(t),
+	}
 }
 
 func (e *explainer) sentence(t *run.Transition) string {
 	if t.Job == "" {
 		return runSentence(t)
-	}
-	if t.To == run.Failed || t.To == run.Timeout || t.To == run.Cancelled {
-		e.results[t.Job] = t.Reason
 	}
 	switch {
 	case t.Mark():
@@ -79,7 +134,7 @@ func (e *explainer) sentence(t *run.Transition) string {
 	case t.To == run.Queued:
 		return e.queued(t.Job)
 	case t.To == run.Running:
-		return fmt.Sprintf("Try %d started, because a worker was free (%d in all).", t.Try, e.workers())
+		return fmt.Sprintf("Try %d started, because a worker was free (%d in all).", t.Try, e.workers(t.Attempt))
 	case t.To == run.Skipped:
 		return e.skipped(t)
 	case t.To == run.Cancelled && t.Outcome == nil:
@@ -91,17 +146,17 @@ func (e *explainer) sentence(t *run.Transition) string {
 
 func (e *explainer) queued(id run.JobID) string {
 	wf := e.details.Workflow
-	i := wf.Index(id)
-	if i < 0 || len(wf.Jobs[i].Needs) == 0 {
+	i, ok := e.index[id]
+	if !ok || len(wf.Jobs[i].Needs) == 0 {
 		return "It was queued at once, because it depends on nothing."
 	}
 	return "It was queued, because all it depends on is done: " + needs(wf, i) + "."
 }
 
 func needs(wf *workflow.Workflow, i int) string {
-	names := make([]string, 0, 6)
+	names := make([]string, 0, maxNames+1)
 	for n, need := range wf.Jobs[i].Needs {
-		if n == 5 {
+		if n == maxNames {
 			names = append(names, fmt.Sprintf("and %d more", len(wf.Jobs[i].Needs)-n))
 			break
 		}
@@ -110,20 +165,13 @@ func needs(wf *workflow.Workflow, i int) string {
 	return strings.Join(names, ", ")
 }
 
-// workers is how many jobs could run at once. Options are the latest attempt's.
-func (e *explainer) workers() int {
-	opt, err := decodeOptions(e.lastOptions())
-	if err != nil {
-		return 1
+// workers is how many jobs could run at once in an attempt.
+func (e *explainer) workers(attempt int) int {
+	var opt Options
+	if attempt >= 1 && attempt <= len(e.options) {
+		opt = e.options[attempt-1]
 	}
-	return opt.Plan(e.details.View.Run, e.details.View.Attempt).Room(e.details.Workflow)
-}
-
-func (e *explainer) lastOptions() []byte {
-	if n := len(e.details.Attempts); n > 0 {
-		return e.details.Attempts[n-1].Options
-	}
-	return nil
+	return opt.Plan(e.details.View.Run, attempt).Room(e.details.Workflow)
 }
 
 func (e *explainer) skipped(t *run.Transition) string {
@@ -138,6 +186,8 @@ func (e *explainer) skipped(t *run.Transition) string {
 		return "It was not run again, because it had succeeded in an earlier attempt."
 	case run.NotSelected:
 		return "It was left out, because only failed jobs were asked for."
+	case run.Stuck:
+		return "It was skipped, because nothing ran and nothing could start. This is a bug of executioner; please report it."
 	default:
 		return "It was skipped (" + string(t.Reason) + ")."
 	}
@@ -212,7 +262,7 @@ var endings = map[run.Reason]string{
 	run.PrecheckFailed:  "was not run, because a pre-check failed",
 	run.PostcheckFailed: "ended well, but a post-check failed",
 	run.StartFailed:     "could not be started",
-	run.Lost:            "ended in a way that nobody can know",
+	run.Lost:            "was lost",
 	run.RunCancelled:    "was stopped, because the run was cancelled",
 	run.Interrupted:     "was stopped, because the run was interrupted",
 	run.JobCancelled:    "was stopped, because the job was cancelled",
@@ -253,6 +303,12 @@ func runEnd(t *run.Transition) string {
 		return "The run was stuck: nothing ran and nothing could start. This is a bug of executioner; please report it."
 	case run.EngineLost:
 		return "The run ended, because the program that ran it was gone."
+	case run.RunCancelled:
+		return "The run was cancelled" + by(t.Detail) + "."
+	case run.Interrupted:
+		return "The run was interrupted" + by(t.Detail) + "."
+	case run.EngineStopping:
+		return "The run ended before all jobs had run, because it was to start nothing more" + by(t.Detail) + "."
 	default:
 		return "The run ended as " + t.To.String() + " (" + string(t.Reason) + ")" + by(t.Detail) + "."
 	}
@@ -264,14 +320,14 @@ func (e *explainer) waiting(id run.JobID) string {
 	if id == "" || v.State.Ended() {
 		return ""
 	}
-	i := e.details.Workflow.Index(id)
-	if i < 0 {
+	i, ok := e.index[id]
+	if !ok {
 		return ""
 	}
 	switch j := &v.Jobs[i]; {
-	case j.State == run.Queued:
-		return fmt.Sprintf("It waits for a free worker: %d of %d are busy.", v.Counts.Running, e.workers())
-	case j.State == run.Pending:
+	case j.State == run.Queued && j.Attempt == v.Attempt:
+		return fmt.Sprintf("It waits for a free worker: %d of %d are busy.", v.Counts.Running, e.workers(v.Attempt))
+	case pending(v, j):
 		return "It waits for " + e.unmet(i) + "."
 	case j.RetryAt != nil:
 		return "It waits until " + j.RetryAt.Local().Format("15:04:05") + " for its next try."
@@ -280,11 +336,24 @@ func (e *explainer) waiting(id run.JobID) string {
 	}
 }
 
+// pending reports whether the run's latest attempt has yet to come to a job.
+func pending(v *View, j *JobView) bool {
+	return j.State == run.Pending || j.Attempt < v.Attempt && j.State != run.Success && j.Override == nil
+}
+
 func (e *explainer) unmet(i int) string {
 	var names []string
 	for _, need := range e.details.Workflow.Jobs[i].Needs {
-		if j := &e.details.View.Jobs[need]; !j.State.Good() && j.State != run.Skipped {
+		j := &e.details.View.Jobs[need]
+		switch {
+		case pending(&e.details.View, j):
+			names = append(names, string(j.ID)+" (PENDING)")
+		case !j.State.Good() && j.State != run.Skipped && j.Override == nil:
 			names = append(names, fmt.Sprintf("%s (%s)", j.ID, j.State))
+		}
+		if len(names) == maxNames {
+			names = append(names, "…")
+			break
 		}
 	}
 	if len(names) == 0 {

@@ -2,9 +2,11 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/event"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -16,8 +18,8 @@ const followRoom = 4096
 const pollEvery = 200 * time.Millisecond
 
 // Follow yields the transitions of the attempt, in order, each exactly once, until its
-// end. idle is called whenever there is nothing more to yield for now. Follow may be
-// called once.
+// end. When the attempt could not be carried on to its end, the error says why. idle is
+// called whenever there is nothing more to yield for now. Follow may be called once.
 func (e *Execution) Follow(ctx context.Context, idle func()) iter.Seq2[run.Transition, error] {
 	return func(yield func(run.Transition, error) bool) {
 		after := e.after
@@ -25,17 +27,15 @@ func (e *Execution) Follow(ctx context.Context, idle func()) iter.Seq2[run.Trans
 			if e.sub.Empty() {
 				idle()
 			}
-			batch, err := e.sub.Next(ctx)
+			ts, err := e.next(ctx, after)
+			if errors.Is(err, event.ErrClosed) { // the loop has ended, and not with the attempt's end
+				if _, err = e.Loop.Wait(); err == nil {
+					return
+				}
+			}
 			if err != nil {
 				yield(run.Transition{}, err)
 				return
-			}
-			ts := batch.Transitions
-			if batch.Gap || len(ts) > 0 && ts[0].Seq != after+1 {
-				if ts, err = e.service.cfg.Store.Transitions(ctx, e.Run, after, 0); err != nil {
-					yield(run.Transition{}, err)
-					return
-				}
 			}
 			for i := range ts {
 				if ts[i].Seq <= after {
@@ -50,13 +50,32 @@ func (e *Execution) Follow(ctx context.Context, idle func()) iter.Seq2[run.Trans
 	}
 }
 
+// next returns what was recorded next, with nothing left out after sequence number
+// after; some of it may be older than that.
+func (e *Execution) next(ctx context.Context, after int64) ([]run.Transition, error) {
+	batch, err := e.sub.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if ts := batch.Transitions; len(ts) == 0 || ts[0].Seq <= after+1 {
+		return ts, nil
+	}
+	return e.service.cfg.Store.Transitions(ctx, e.Run, after, 0)
+}
+
 // Watch yields the transitions of a run that any program may own, in order, each
-// exactly once, from sequence number after on, until the run's attempt ends.
+// exactly once, after sequence number after, until the run's latest attempt has ended.
+// A run whose program is gone is ended.
 func (s *Service) Watch(ctx context.Context, id run.ID, after int64) iter.Seq2[run.Transition, error] {
 	return func(yield func(run.Transition, error) bool) {
 		tick := time.NewTicker(pollEvery)
 		defer tick.Stop()
 		for {
+			ended, err := s.Ended(ctx, id) // before the transitions are read, so that these are all
+			if err != nil {
+				yield(run.Transition{}, err)
+				return
+			}
 			ts, err := s.cfg.Store.Transitions(ctx, id, after, 0)
 			if err != nil {
 				yield(run.Transition{}, err)
@@ -64,9 +83,12 @@ func (s *Service) Watch(ctx context.Context, id run.ID, after int64) iter.Seq2[r
 			}
 			for i := range ts {
 				after = ts[i].Seq
-				if !yield(ts[i], nil) || endsRun(&ts[i]) {
+				if !yield(ts[i], nil) {
 					return
 				}
+			}
+			if ended {
+				return
 			}
 			select {
 			case <-ctx.Done():

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -16,21 +17,22 @@ var unended = []run.State{run.Pending, run.Queued, run.Running}
 // Reconcile ends the runs whose program is gone: what was running there ends as
 // FAILED with reason lost, because nobody can know how it went on, and the run can
 // be resumed. It is called before runs are shown or started, so that no run looks
-// alive for ever.
+// alive for ever. A run that can't be ended does not keep it from ending the others.
 func (s *Service) Reconcile(ctx context.Context) error {
 	open, err := s.cfg.Store.Runs(ctx, store.Filter{States: unended})
 	if err != nil {
 		return err
 	}
+	var broken []error
 	for _, r := range open {
 		if r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
 			continue
 		}
 		if err := s.closeLost(ctx, r.ID); err != nil && fault.CodeOf(err) != fault.Locked {
-			return err
+			broken = append(broken, err)
 		} // locked: another program was faster
 	}
-	return nil
+	return errors.Join(broken...)
 }
 
 // closeLost takes over a run whose program is gone and ends its attempt.
@@ -39,10 +41,18 @@ func (s *Service) closeLost(ctx context.Context, id run.ID) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.cfg.Store.Release(ctx, lease) }()
+	defer func() { _ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease) }()
 	r, err := s.cfg.Store.Run(ctx, id)
-	if err != nil || r.Attempt.State.Ended() {
+	if err != nil {
 		return err
+	}
+	return s.closeLeased(ctx, lease, r)
+}
+
+// closeLeased ends the attempt of a leased run if that has not ended: its program is gone.
+func (s *Service) closeLeased(ctx context.Context, lease store.Lease, r store.Run) error {
+	if r.Attempt.State.Ended() {
+		return nil
 	}
 	p, _, err := s.restore(ctx, r)
 	if err != nil {
@@ -72,9 +82,17 @@ func (s *Service) restore(ctx context.Context, r store.Run) (*plan.Plan, *workfl
 // closeAttempt ends an attempt that has no program: in says why, and whatever is
 // recorded as running is lost.
 func (s *Service) closeAttempt(ctx context.Context, lease store.Lease, p *plan.Plan, in plan.Input) error {
-	now := time.Now()
-	out := p.Step(now, in)
-	ts := out.Transitions
+	ts := closing(p, time.Now(), in)
+	if len(ts) == 0 {
+		return nil
+	}
+	_, err := s.cfg.Store.Append(ctx, lease, ts)
+	return err
+}
+
+// closing returns the transitions that end an attempt which has no program.
+func closing(p *plan.Plan, now time.Time, in plan.Input) []run.Transition {
+	ts := p.Step(now, in).Transitions
 	for i := range p.Workflow().Jobs {
 		state, try := p.Job(i)
 		if state != run.Running {
@@ -86,11 +104,7 @@ func (s *Service) closeAttempt(ctx context.Context, lease store.Lease, p *plan.P
 		}})
 		ts = append(ts, out.Transitions...)
 	}
-	if len(ts) == 0 {
-		return nil
-	}
-	_, err := s.cfg.Store.Append(ctx, lease, ts)
-	return err
+	return ts
 }
 
 // Workflow returns a stored workflow.

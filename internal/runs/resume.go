@@ -15,28 +15,21 @@ import (
 type Resume struct {
 	// Current is the workflow to go on with; nil means the one that was stored.
 	Current *workflow.Workflow
-	// Options for this attempt. Env and Skip are added to those of the attempt before;
-	// Workers, Parallel and Sequential fall back to them when not given.
+	// Options for this attempt. Env is added to that of the attempt before, and wins;
+	// Workers, Parallel, Sequential and ContinueOnError fall back to it when not given.
+	// Skip, FailedOnly and From are of this attempt alone.
 	Options Options
 }
 
 // Resume begins a new attempt of a run: what succeeded is not run again.
 func (s *Service) Resume(ctx context.Context, r store.Run, req Resume) (*Execution, error) {
-	tasks, err := s.lost(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	if left, err := s.survivors(tasks); err == nil && len(left) > 0 {
-		return nil, fault.New(fault.Conflict, "%d processes of run %d are still running (%s), though the program that started them is gone", len(left), r.ID, list(left)).
-			WithHint("wait for them, or stop them with: executioner cancel %d", r.ID)
-	}
 	lease, err := s.cfg.Store.Acquire(ctx, r.ID, s.cfg.Host.Owner(), leaseTTL, s.cfg.Host.Dead)
 	if err != nil {
 		return nil, lockedByRunning(err, r.ID)
 	}
 	e, err := s.resumeLeased(ctx, lease, req)
 	if err != nil {
-		_ = s.cfg.Store.Release(ctx, lease)
+		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
 	}
 	return e, err
 }
@@ -46,14 +39,11 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err != nil {
 		return nil, err
 	}
-	if !r.Attempt.State.Ended() {
-		p, _, err := s.restore(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.closeAttempt(ctx, lease, p, plan.Drain{Reason: run.EngineLost}); err != nil {
-			return nil, err
-		}
+	if err := s.refuseSurvivors(ctx, r); err != nil {
+		return nil, err
+	}
+	if err := s.closeLeased(ctx, lease, r); err != nil {
+		return nil, err
 	}
 	opt, wf, err := s.continueWith(ctx, r, req)
 	if err != nil {
@@ -63,19 +53,46 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err != nil {
 		return nil, err
 	}
-	number, err := s.cfg.Store.AddAttempt(ctx, lease, next)
-	if err != nil {
-		return nil, err
-	}
 	h, err := s.history(ctx, r.ID)
 	if err != nil {
 		return nil, err
 	}
+	number := r.Attempt.Number + 1 // nobody else can add one now
 	p, err := plan.Restore(wf, opt.Plan(r.ID, number), h.Transitions, h.Overrides)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
+	if err := s.addAttempt(ctx, lease, next); err != nil {
+		return nil, err
+	}
 	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Workflow: wf, Options: opt}, h.last())
+}
+
+// refuseSurvivors is a conflict when processes are left of tasks whose program is gone:
+// they and the next try would get in each other's way. r is leased by us, so whatever
+// it has open has no program any more.
+func (s *Service) refuseSurvivors(ctx context.Context, r store.Run) error {
+	r.Owner = nil
+	tasks, err := s.lost(ctx, r)
+	if err != nil {
+		return err
+	}
+	left, err := s.survivors(tasks)
+	if err != nil || len(left) == 0 {
+		return nil //nolint:nilerr // a host that can't tell must not prevent every resume
+	}
+	return fault.New(fault.Conflict, "%d processes of run %d are still running (%s), though the program that started them is gone", len(left), r.ID, list(left)).
+		WithHint("wait for them, or stop them with: executioner cancel %d", r.ID)
+}
+
+// addAttempt records the next attempt of a run. Requests that the attempt before did
+// not live to take are dropped: they were not meant for this one.
+func (s *Service) addAttempt(ctx context.Context, lease store.Lease, next store.NewAttempt) error {
+	if _, err := s.cfg.Store.Renew(ctx, lease, leaseTTL); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.AddAttempt(ctx, lease, next)
+	return err
 }
 
 // continueWith returns the options and the workflow of the next attempt.
@@ -104,8 +121,23 @@ func (o Options) after(before Options) Options {
 		o.Parallel, o.Sequential = before.Parallel, before.Sequential
 	}
 	o.ContinueOnError = o.ContinueOnError || before.ContinueOnError
-	o.Env = slices.Concat(before.Env, o.Env)
+	o.Env = latest(slices.Concat(before.Env, o.Env))
 	return o
+}
+
+// latest leaves out each variable that is given again later.
+func latest(env []workflow.Var) []workflow.Var {
+	last := make(map[string]int, len(env))
+	for i, v := range env {
+		last[v.Name] = i
+	}
+	var kept []workflow.Var
+	for i, v := range env {
+		if last[v.Name] == i {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // lockedByRunning explains to the user of which run it is that somebody owns it.

@@ -76,7 +76,6 @@ type Execution struct {
 // Wait returns how the attempt ended, once everything is recorded and given back.
 func (e *Execution) Wait(ctx context.Context) (run.Summary, error) {
 	sum, err := e.Loop.Wait()
-	e.sub.Close()
 	if closeErr := e.runner.Close(); err == nil {
 		err = closeErr
 	}

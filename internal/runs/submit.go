@@ -56,6 +56,7 @@ func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, 
 	runner, err := s.cfg.NewRunner(a)
 	if err != nil {
 		// Nothing ran, and the record must say so: a run that stays PENDING would look alive.
+		ctx := context.WithoutCancel(ctx)
 		closeErr := s.closeAttempt(ctx, lease, p, plan.Drain{Reason: run.EngineStopping, Detail: err.Error()})
 		_ = s.cfg.Store.Release(ctx, lease)
 		return nil, errors.Join(err, closeErr)
@@ -65,5 +66,9 @@ func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, 
 		Journal: s.cfg.Store, Runner: runner, Publisher: s.cfg.Hub,
 		Lease: lease, TTL: leaseTTL, Trouble: s.cfg.Trouble,
 	}, p, a.Number)
+	go func() { // so that Follow comes to an end, however the loop ended
+		<-loop.Ended()
+		sub.Close()
+	}()
 	return &Execution{Attempt: a, Loop: loop, service: s, lease: lease, runner: runner, sub: sub, after: after}, nil
 }

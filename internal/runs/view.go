@@ -56,6 +56,22 @@ type JobView struct {
 	Log         string     `json:"log,omitempty"`
 }
 
+// Over reports whether the job has ended and is not repeated in this attempt.
+func (v *JobView) Over() bool { return v.State.Ended() && v.RetryAt == nil }
+
+// Unsuccessful reports whether the job ended without having been done: it failed, was
+// cancelled or could not run, and nobody has declared it successful since.
+func (v *JobView) Unsuccessful() bool {
+	switch v.State {
+	case run.Failed, run.Timeout, run.Cancelled:
+		return v.Override == nil
+	case run.Skipped:
+		return v.Override == nil && (v.Reason == run.DependencyFailed || v.Reason == run.StoppedOnFailure || v.Reason == run.Stuck)
+	default:
+		return false
+	}
+}
+
 // Marked tells who declared a job successful by hand.
 type Marked struct {
 	By   string    `json:"by"`
@@ -92,6 +108,14 @@ type Details struct {
 	Workflow *workflow.Workflow
 	Attempts []store.Attempt
 	History  History
+}
+
+// Options returns how the latest attempt was asked to run.
+func (d *Details) Options() (Options, error) {
+	if len(d.Attempts) == 0 {
+		return Options{}, nil
+	}
+	return decodeOptions(d.Attempts[len(d.Attempts)-1].Options)
 }
 
 // Show returns a run with its jobs and history.
@@ -154,16 +178,20 @@ func seconds(from, to *time.Time) *float64 {
 // fold derives every job's view from the run's history, in the workflow's order.
 func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 	views := make([]JobView, len(wf.Jobs))
-	index := make(map[run.JobID]int, len(wf.Jobs))
+	index := indexOf(wf)
 	for i := range wf.Jobs {
 		j := &wf.Jobs[i]
-		index[j.ID] = i
 		views[i] = JobView{ID: j.ID, Description: j.Description, Command: j.Command, Log: joblog.JobPath(j.LogDir, wf.Application, j.ID, id)}
 	}
 	for n := range h.Transitions {
 		t := &h.Transitions[n]
 		if i, ok := index[t.Job]; ok && t.Job != "" {
 			views[i].apply(t)
+		}
+	}
+	if n := len(h.Transitions); n > 0 && endsRun(&h.Transitions[n-1]) {
+		for i := range views {
+			views[i].RetryAt = nil // nothing is repeated any more
 		}
 	}
 	for _, o := range h.Overrides {
@@ -176,7 +204,11 @@ func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 
 // apply moves a job's view on by one transition.
 func (v *JobView) apply(t *run.Transition) {
-	if t.Mark() || t.Reason == run.AlreadySucceeded {
+	if t.Mark() {
+		v.RetryAt = nil // a job that was cancelled while it waited for its next try gets none
+		return
+	}
+	if t.Reason == run.AlreadySucceeded {
 		return // it changes nothing about how the job ended
 	}
 	if t.From == run.Pending { // a new attempt begins for this job

@@ -114,7 +114,7 @@ func (d *decoder) checkParam(f field, p param) {
 	}
 	if p.kind == numberNode {
 		var v float64
-		d.number(f, 0, 1<<60, &v)
+		d.number(f, 0, 1e15, &v)
 	}
 	if p.pattern {
 		if _, err := regexp.Compile(d.text(f.value)); err != nil {

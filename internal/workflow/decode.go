@@ -137,13 +137,16 @@ func (d *decoder) is(f field, want kind) bool {
 	if got == want {
 		return true
 	}
-	d.wrong(f, d.hintFor(f.value, want), "must be %s, not %s", want, got)
+	d.wrong(f, d.hintFor(f, want), "must be %s, not %s", want, got)
 	return false
 }
 
 // hintFor says how to write a value so that it has the wanted kind.
-func (d *decoder) hintFor(value uint32, want kind) string {
+func (d *decoder) hintFor(f field, want kind) string {
+	value := f.value
 	switch got := d.kind(value); {
+	case secretName(f.name):
+		return "write it in quotes"
 	case got == stringNode && want == numberNode:
 		text := strings.TrimSpace(d.text(value))
 		if _, err := strconv.ParseFloat(text, 64); err == nil && len(text) < 20 {
@@ -265,7 +268,7 @@ func (d *decoder) strings(f field, into *[]string) {
 	var all []string
 	d.items(f, func(item field) {
 		if d.kind(item.value) != stringNode {
-			d.wrong(item, d.hintFor(item.value, stringNode), "must be a list of strings, not of %s", d.kind(item.value))
+			d.wrong(item, d.hintFor(item, stringNode), "must be a list of strings, not of %s", d.kind(item.value))
 			return
 		}
 		all = append(all, d.text(item.value))

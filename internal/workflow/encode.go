@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,13 +26,13 @@ const usualRetry = 1
 
 // Encode returns a canonical JSON snapshot of a workflow and the SHA-256 of it in
 // hexadecimal. Equal workflows have equal snapshots. File comes last and is not part
-// of the hash; Warnings are not kept. Text that is not UTF-8 can't be kept: that is
-// a fault InvalidWorkflow (File is made UTF-8 instead). It is safe for concurrent use.
+// of the hash; Warnings are not kept. Text with NUL or bytes that are not UTF-8 can't be kept:
+// that is a fault InvalidWorkflow (File is made UTF-8 instead). It is safe for concurrent use.
 func Encode(w *Workflow) ([]byte, string, error) {
 	e := &encoder{out: make([]byte, 0, 4096+160*len(w.Jobs)), w: w}
 	e.workflow()
 	if e.bad != "" {
-		return nil, "", fault.New(fault.InvalidWorkflow, "the workflow has text that is not UTF-8: %s", quote(e.bad))
+		return nil, "", fault.New(fault.InvalidWorkflow, "the workflow has text that can't be kept, with bytes that are not UTF-8 or NUL: %s", quote(e.bad))
 	}
 	sum := sha256.Sum256(e.out)
 	e.string("file", validUTF8(w.File))
@@ -50,7 +51,7 @@ func validUTF8(s string) string {
 type encoder struct {
 	out     []byte
 	w       *Workflow
-	bad     string // a text that is not UTF-8
+	bad     string // a text that can't be kept
 	retries map[*Retry]int
 }
 
@@ -286,7 +287,7 @@ const hexDigits = "0123456789abcdef"
 
 // text writes a JSON string.
 func (e *encoder) text(s string) {
-	if !utf8.ValidString(s) {
+	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
 		e.bad = s
 		return
 	}

@@ -11,6 +11,8 @@ var defaultInherit = [...]string{
 	"TZ", "TMPDIR", "TEMP", "TMP", "JAVA_HOME", "PYTHON_HOME", "NODE_PATH",
 }
 
+const inheritChoices = `must be true, false, "default" or a list of names, not %s`
+
 // inherit reads true, false, "default" or a list of names.
 func (d *decoder) inherit(f field, into *Inherit) {
 	switch d.kind(f.value) {
@@ -21,11 +23,13 @@ func (d *decoder) inherit(f field, into *Inherit) {
 		d.strings(f, &names)
 		*into = Inherit{Names: names}
 	case stringNode:
-		var word string
-		d.choice(f, &word, "default")
+		if word := d.text(f.value); word != "default" {
+			d.wrong(f, d.meant(word, slices.Values([]string{"default", "true", "false"})), inheritChoices, quote(word))
+			return
+		}
 		*into = Inherit{Names: slices.Clone(defaultInherit[:])}
 	default:
-		d.wrong(f, "", `must be true, false, "default" or a list of names, not %s`, d.kind(f.value))
+		d.wrong(f, "", inheritChoices, d.kind(f.value))
 	}
 }
 

@@ -76,7 +76,7 @@ func (g *graph) appendNeeds(all []int, i int) []int {
 	list := g.needs[i]
 	for c := list + 1; c < g.next(list); c = g.next(c) {
 		if k := g.kind(c); k != stringNode {
-			g.rep.errorHint(g.pos(c), g.hintFor(c, stringNode), "%sdependencies must be a list of ids, not of %s", g.who(), k)
+			g.rep.errorHint(g.pos(c), g.hintFor(field{name: "dependencies", value: c}, stringNode), "%sdependencies must be a list of ids, not of %s", g.who(), k)
 			continue
 		}
 		need, ok := g.index[run.JobID(g.name(c))]

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -58,8 +57,8 @@ func excerpt(data []byte, start, pos int) (text string, caret int) {
 	for end < len(data) && end < pos+textReach && data[end] != '\n' && data[end] != '\r' {
 		end++
 	}
-	before := []rune(strings.ToValidUTF8(string(data[from:pos]), "·"))
-	line := []rune(printable(hideSecrets(string(before) + string(bytes.ToValidUTF8(data[pos:end], []byte("·"))))))
+	before := []rune(string(data[from:pos])) // a byte that is not UTF-8 counts as one character
+	line := []rune(printable(hideSecrets(string(before) + string([]rune(string(data[pos:end]))))))
 	return cut(line, len(before), from > start)
 }
 
@@ -87,6 +86,7 @@ func hideSecrets(line string) string {
 		`("(?:[^"\\]|\\.)*|'[^']*|[^\s"'{\[][^,}]*)`)
 	return secret.ReplaceAllStringFunc(line, func(found string) string {
 		m := secret.FindStringSubmatch(found)
-		return m[1] + strings.Repeat("*", utf8.RuneCountInString(m[2]))
+		value := strings.TrimLeft(m[2], `"'`)
+		return strings.TrimSuffix(found, value) + strings.Repeat("*", utf8.RuneCountInString(value))
 	})
 }

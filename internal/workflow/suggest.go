@@ -13,7 +13,10 @@ import (
 // nothing. It gives up when a file has so many mistakes that guessing takes long.
 func (d *decoder) meant(name string, candidates iter.Seq[string]) string {
 	best, bestDistance := "", 3
-	if utf8.RuneCountInString(name) < 4 {
+	switch utf8.RuneCountInString(name) {
+	case 0, 1: // any other letter is one change away
+		bestDistance = 1
+	case 2, 3:
 		bestDistance = 2
 	}
 	for c := range candidates {

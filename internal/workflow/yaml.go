@@ -121,10 +121,10 @@ func (r *yamlReader) syntax(err error) {
 		return
 	}
 	hint := ""
-	if strings.Contains(located.GetMessage(), "tab character") {
+	if strings.ContainsRune(located.GetMessage(), '\t') || strings.Contains(located.GetMessage(), "tab character") {
 		hint = "indent with spaces"
 	}
-	r.rep.errorHint(r.pos(located.GetToken()), hint, "the YAML can't be read: %s", printable(located.GetMessage()))
+	r.rep.errorHint(r.pos(located.GetToken()), hint, "the YAML can't be read: %s", printable(strings.ReplaceAll(located.GetMessage(), "'\t'", "TAB")))
 }
 
 // pos returns the offset of a token, or of the alias that brought it here.

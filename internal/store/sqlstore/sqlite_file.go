@@ -11,6 +11,10 @@ import (
 	"github.com/executionerhq/executioner/internal/fault"
 )
 
+// sqliteSmallest is the size of the smallest page. SQLite takes what is shorter for
+// an empty database, and would write over it.
+const sqliteSmallest = 512
+
 // prepareFile creates an empty file for a new database, readable by its owner only,
 // and refuses what can't be one. It never opens an existing file: closing it again
 // would drop the locks that another connection of this process holds on it.
@@ -25,6 +29,8 @@ func prepareFile(path string) error {
 		return errFile(path, nil, "the database is a directory").WithHint("name a file in it with --database")
 	case !info.Mode().IsRegular():
 		return errFile(path, nil, "the database is not a file")
+	case info.Size() > 0 && info.Size() < sqliteSmallest:
+		return errFile(path, nil, "the file is not a database")
 	}
 	// SQLite would open it for reading, and fail at the first write.
 	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {

@@ -120,13 +120,15 @@ func TestOpenRefuses(t *testing.T) {
 		{"zeros", damaged(func(d []byte) []byte { return make([]byte, len(d)) }), "the file is not a database"},
 		{"flipped name", damaged(func(d []byte) []byte { d[3] ^= 0xff; return d }), "the file is not a database"},
 		{"flipped page size", damaged(func(d []byte) []byte { d[16] ^= 0xff; return d }), "the file is not a database"},
-		{"flipped format", damaged(func(d []byte) []byte { d[18] = 77; return d }), "the database can't be written"},
+		{"flipped format", damaged(func(d []byte) []byte { d[19] ^= 0xff; return d }), "the file is not a database"},
 		{"flipped schema page", damaged(func(d []byte) []byte { d[100] ^= 0xff; return d }), "the database is damaged"},
 		{"flipped version", damaged(func(d []byte) []byte { d[61] ^= 1; return d }),
 			"the database has schema version 65537, this executioner knows versions up to 1"},
 		{"flipped application", damaged(func(d []byte) []byte { d[69] ^= 1; return d }), "the file is the database of another program"},
 		{"half", damaged(func(d []byte) []byte { return d[:len(d)/2] }), "the database is damaged"},
 		{"one page", damaged(func(d []byte) []byte { return d[:4096] }), "the database is damaged"},
+		{"511 bytes", damaged(func(d []byte) []byte { return d[:511] }), "the file is not a database"},
+		{"512 bytes", damaged(func(d []byte) []byte { return d[:512] }), "the database is damaged"},
 		{"part of a page", damaged(func(d []byte) []byte { return d[:50] }), "the file is not a database"},
 		{"newer", func(t *testing.T) string {
 			path := made(t)
@@ -146,14 +148,27 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := c.path(t)
-			before, readErr := os.ReadFile(path)
+			before := content(path)
 			_, err := OpenSQLite(t.Context(), path, Config{BusyTimeout: 50 * time.Millisecond})
 			refused(t, err, c.msg)
-			if after, _ := os.ReadFile(path); readErr == nil && !bytes.Equal(before, after) {
+			if !bytes.Equal(before, content(path)) {
 				t.Error("the file was changed")
 			}
 		})
 	}
+}
+
+// content returns what is in a file, nothing if it is none. A pipe would block.
+func content(path string) []byte {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return data
 }
 
 // refused checks that err is a fault that a user can act on.
@@ -163,6 +178,19 @@ func refused(t *testing.T, err error, msg string) {
 	if !errors.As(err, &f) || f.Code != fault.Unavailable || f.Msg != msg || f.Hint == "" {
 		t.Fatalf("got %v (%#v), want %q", err, f, msg)
 	}
+}
+
+// A header that asks for a newer SQLite to write lets us read; writing says so.
+func TestReadOnlyFormat(t *testing.T) {
+	path := made(t)
+	data := read(t, path)
+	data[18] = 77
+	s := openTest(t, write(t, path, data), Config{})
+	if r, err := s.Run(t.Context(), 1); err != nil || r.Seq != 300 {
+		t.Errorf("got %d, %v", r.Seq, err)
+	}
+	_, err := s.Append(t.Context(), store.Lease{Run: 1, Epoch: 1}, batch(3))
+	refused(t, err, "the database can't be written")
 }
 
 func TestOpenRefusesSettings(t *testing.T) {
@@ -207,7 +235,7 @@ func TestOpenWithoutPermission(t *testing.T) {
 	}{
 		{"unreadable", 0o755, 0, "the database can't be read and written"},
 		{"read-only", 0o777, 0o444, "the database can't be read and written"},
-		{"read-only directory", 0o555, 0o666, "the database can't be opened"},
+		{"read-only directory", 0o555, 0o666, "the database can't be written"},
 		{"closed directory", 0, 0o666, "the database can't be reached"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

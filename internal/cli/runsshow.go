@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/runs"
+)
+
+func (c *command) runsShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show RUN",
+		Short: "Show a run, its jobs, and what to do next",
+		Long: `Show a run with all of its jobs, each as of the last attempt that ran it, and the
+commands of those that failed. RUN is a number, @latest, or @failed for the newest
+run that ended without success.`,
+		Example: `  executioner runs show 12
+  executioner runs show @failed --json | jq '.jobs[] | select(.exit_code > 0)'`,
+		Args:              exactly(1, "a run"),
+		ValidArgsFunction: c.completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+				return c.showRun(ctx, s, args[0])
+			})
+		},
+	}
+	c.jsonFlag(cmd, "the run and its jobs")
+	return cmd
+}
+
+// details finds a run and all that belongs to it, with secrets hidden.
+func (c *command) details(ctx context.Context, s *runs.Service, ref string) (runs.Details, error) {
+	r, err := s.Find(ctx, ref, "")
+	if err != nil {
+		return runs.Details{}, err
+	}
+	d, err := s.Show(ctx, r)
+	if err != nil {
+		return d, err
+	}
+	return d, c.maskView(&d)
+}
+
+func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) error {
+	d, err := c.details(ctx, s, ref)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		c.printJSON(c.Out, &d.View)
+		return nil
+	}
+	out := bufio.NewWriterSize(c.Out, 1<<16)
+	c.showTotals(out, &d)
+	if err := c.showJobs(out, d.View.Jobs); err != nil {
+		return err
+	}
+	showFailed(out, d.View.Jobs)
+	c.showNext(out, &d.View)
+	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
+}
+
+func (c *command) showTotals(w io.Writer, d *runs.Details) {
+	p := c.paint()
+	v := &d.View
+	fmt.Fprintf(w, "%s  run %d%s  %s%s\n", p.bold(oneLine(v.Application)), v.Run, again(v.Attempt),
+		p.state(v.State, v.State.String()), runWhy(v))
+	if v.File != "" {
+		fmt.Fprintf(w, "  file       %s\n", oneLine(name(v.File)))
+	}
+	fmt.Fprintf(w, "  directory  %s\n", oneLine(v.WorkingDir))
+	fmt.Fprintf(w, "  started    %s\n", stamp(v.StartedAt))
+	fmt.Fprintf(w, "  ended      %s%s\n", stamp(v.EndedAt), took(v.Seconds))
+	fmt.Fprintf(w, "  jobs       %s\n", counts(v.Counts))
+	fmt.Fprintf(w, "  log        %s\n", oneLine(name(v.Log)))
+	if len(d.Attempts) < 2 {
+		return
+	}
+	fmt.Fprint(w, "  attempts\n")
+	for i := range d.Attempts {
+		a := &d.Attempts[i]
+		fmt.Fprintf(w, "    #%d  %s  %s  %s  %d/%d jobs done\n", a.Number, a.State, stamp(at(a.StartedAt)),
+			lasted(at(a.StartedAt), at(a.EndedAt), time.Now()), a.Counts.Succeeded, a.Counts.Total)
+	}
+}
+
+// runWhy adds to a state what it does not say by itself.
+func runWhy(v *runs.View) string {
+	switch v.Reason {
+	case run.RunCancelled, run.Interrupted, run.EngineLost, run.EngineStopping, run.Stuck:
+		why := " (" + string(v.Reason)
+		if v.Detail != "" {
+			why += ": " + oneLine(v.Detail)
+		}
+		return why + ")"
+	default:
+		return ""
+	}
+}
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (c *command) showJobs(w io.Writer, jobs []runs.JobView) error {
+	var t table
+	t.add("JOB", "ATTEMPT", "STATE", "START", "END", "DURATION", "TRIES", "WHY")
+	now := time.Now()
+	for i := range jobs {
+		j := &jobs[i]
+		attempt, tries := "-", "-"
+		if j.Attempt > 0 {
+			attempt = "#" + itoa(j.Attempt)
+		}
+		if j.Tries > 0 {
+			tries = itoa(j.Tries)
+		}
+		t.add(oneLine(string(j.ID)), attempt, j.State.String(), stamp(j.StartedAt), stamp(j.EndedAt),
+			lasted(j.StartedAt, j.EndedAt, now), tries, jobWhy(j))
+	}
+	p := c.paint()
+	fmt.Fprintln(w)
+	return t.print(w, "", func(row, column int, padded string) string {
+		switch {
+		case row == 0:
+			return p.bold(padded)
+		case column == 2:
+			return p.state(jobs[row-1].State, padded)
+		default:
+			return padded
+		}
+	})
+}
+
+// jobWhy says why a job stands as it does, where its state does not.
+func jobWhy(j *runs.JobView) string {
+	switch {
+	case j.Override != nil:
+		why := "declared successful by " + oneLine(j.Override.By)
+		if j.Override.Note != "" {
+			why += ": " + oneLine(j.Override.Note)
+		}
+		return why
+	case j.RetryAt != nil:
+		return oneLine(why(j)) + ", next try at " + j.RetryAt.Local().Format(time.TimeOnly)
+	case j.State == run.Failed, j.State == run.Timeout, j.State == run.Cancelled && j.Tries > 0:
+		return oneLine(why(j))
+	case j.State == run.Cancelled:
+		return "not started: " + string(j.Reason)
+	case j.State == run.Skipped:
+		return oneLine(skippedWhy(j))
+	default:
+		return ""
+	}
+}
+
+func showFailed(w io.Writer, jobs []runs.JobView) {
+	first := true
+	for i := range jobs {
+		j := &jobs[i]
+		if j.State != run.Failed && j.State != run.Timeout || j.Override != nil {
+			continue
+		}
+		if first {
+			fmt.Fprint(w, "\nfailed commands\n")
+			first = false
+		}
+		fmt.Fprintf(w, "  %s: %s\n", oneLine(string(j.ID)), strings.ReplaceAll(clean(j.Command), "\n", "\n    "))
+		fmt.Fprintf(w, "    log: %s\n", oneLine(name(j.Log)))
+	}
+}
+
+// showNext tells the exact commands for what to do next.
+func (c *command) showNext(w io.Writer, v *runs.View) {
+	db := c.databaseFlag()
+	switch {
+	case v.State == run.Success:
+		return
+	case !v.State.Ended():
+		fmt.Fprintf(w, "\nwatch it:      executioner logs -f %d%s\n", v.Run, db)
+		fmt.Fprintf(w, "stop it:       executioner cancel %d%s\n", v.Run, db)
+		return
+	}
+	failed := failedJobs(v.Jobs)
+	fmt.Fprintf(w, "\nsee why:       executioner explain %d%s\n", v.Run, db)
+	fmt.Fprintf(w, "resume:        executioner resume %d%s\n", v.Run, db)
+	if len(failed) > 0 {
+		fmt.Fprintf(w, "failed only:   executioner resume %d --failed-only%s\n", v.Run, db)
+		fmt.Fprintf(w, "mark as done:  executioner mark-success %d %s%s\n", v.Run, strings.Join(failed, " "), db)
+	}
+}
+
+// failedJobs returns the ids, ready for a shell, of what failed and was not declared
+// successful since; not so many that no command line holds them.
+func failedJobs(jobs []runs.JobView) []string {
+	var failed []string
+	for i := range jobs {
+		j := &jobs[i]
+		if (j.State == run.Failed || j.State == run.Timeout) && j.Override == nil && len(failed) < summaryJobs {
+			failed = append(failed, quote(string(j.ID)))
+		}
+	}
+	return failed
+}

@@ -1,0 +1,47 @@
+package simtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// TestPlanDoesWhatTheOracleSays compares every start, every job's fate, the result and
+// the end with what the plain rules predict.
+func TestPlanDoesWhatTheOracleSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := Cases(40, 3).Draw(t, "case")
+		trace := mustSimulate(t, c)
+		want, err := Predict(c, trace.wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range trace.Attempts {
+			if diff := cmp.Diff(want[n], Tell(&trace.Attempts[n])); diff != "" {
+				t.Fatalf("attempt %d: - oracle, + plan\n%s", n+1, diff)
+			}
+		}
+	})
+}
+
+// wait returns how long the plan decided to wait after that try.
+func (tr *Trace) wait(attempt int, job run.JobID, try int) time.Duration {
+	for _, t := range tr.Attempts[attempt-1].Transitions() {
+		if t.Job == job && t.Try == try && !t.Until.IsZero() {
+			return t.Until.Sub(t.At)
+		}
+	}
+	return -1
+}
+
+func mustSimulate(t *rapid.T, c Case) *Trace {
+	trace, err := Simulate(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trace
+}

@@ -1,0 +1,175 @@
+package simtest
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// TestRestoredPlanGoesOnExactly cuts the record of an attempt after every single
+// transition, restores a plan from what is left, feeds it the inputs that were not
+// recorded yet, and expects exactly the rest of the outputs.
+func TestRestoredPlanGoesOnExactly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		trace := mustSimulate(t, Cases(12, 2).Draw(t, "case"))
+		for n := range trace.Attempts {
+			p := &trace.Attempts[n]
+			recorded := p.Transitions()
+			for cut := range len(recorded) + 1 {
+				if diff := p.goOn(t, recorded, cut); diff != "" {
+					t.Fatalf("attempt %d, restored from %d of %d transitions: - at first, + restored\n%s", n+1, cut, len(recorded), diff)
+				}
+			}
+		}
+	})
+}
+
+// goOn restores a plan from the first cut transitions and plays the rest.
+func (p *Played) goOn(t *rapid.T, recorded []run.Transition, cut int) string {
+	history := append([]run.Transition(nil), p.Earlier...)
+	for _, tr := range recorded[:cut] {
+		history = append(history, stored(tr))
+	}
+	restored, err := plan.Restore(p.Workflow, p.Options, history, p.Overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, s := range p.rest(recorded, cut) {
+		got := restored.Step(s.At, s.Input)
+		if !reflect.DeepEqual(got, s.Output) {
+			return cmp.Diff(s, Step{s.At, s.Input, got}) + "in input " + run.ID(n+1).String()
+		}
+	}
+	if restored.State() != p.Final {
+		return "it is " + restored.State().String()
+	}
+	return ""
+}
+
+// stored is a transition as a store gives it back: in microseconds.
+func stored(t run.Transition) run.Transition {
+	t.At = time.UnixMicro(t.At.UnixMicro()).UTC()
+	if !t.Until.IsZero() {
+		t.Until = time.UnixMicro(t.Until.UnixMicro()).UTC()
+	}
+	return t
+}
+
+// rest returns the steps that a plan restored from the first cut transitions must take.
+// The first of them repeats the stops of whatever is running and was to be stopped.
+func (p *Played) rest(recorded []run.Transition, cut int) []Step {
+	seen := 0
+	for i := range p.Steps {
+		s := p.Steps[i]
+		end := seen + len(s.Output.Transitions)
+		if end < cut || end == cut && cut > 0 {
+			if end == cut && len(s.Output.Transitions) > 0 {
+				return p.stopAgain(append([]Step(nil), p.Steps[i+1:]...), recorded)
+			}
+			seen = end
+			continue
+		}
+		steps := append([]Step(nil), p.Steps[i:]...)
+		if cut > seen {
+			steps[0] = p.half(s, cut-seen)
+		}
+		return p.stopAgain(steps, recorded)
+	}
+	return nil
+}
+
+// half returns the rest of a step of which the first n transitions are recorded. Its
+// input is fed again if what it did itself is not among them.
+func (p *Played) half(s Step, n int) Step {
+	own := p.own(&s)
+	if own < 0 || own < n {
+		s.Input = plan.Tick{}
+	}
+	started := 0
+	for _, t := range s.Output.Transitions[:n] {
+		if t.Job != "" && t.To == run.Running && !t.Mark() {
+			started++
+		}
+	}
+	s.Output.Transitions = s.Output.Transitions[n:]
+	if s.Output.Start = s.Output.Start[started:]; len(s.Output.Start) == 0 {
+		s.Output.Start = nil
+	}
+	return s
+}
+
+// own returns the position of the transition that the step's input caused by itself, or -1.
+func (p *Played) own(s *Step) int {
+	for k, t := range s.Output.Transitions {
+		switch in := s.Input.(type) {
+		case plan.Finished:
+			if t.Outcome != nil {
+				return k
+			}
+		case plan.Cancel, plan.Drain:
+			if t.Job == "" && t.Mark() {
+				return k
+			}
+		case plan.CancelJob:
+			if in.Job >= 0 && in.Job < len(p.Workflow.Jobs) && t.Job == p.Workflow.Jobs[in.Job].ID && t.Reason == run.JobCancelled {
+				return k
+			}
+		}
+	}
+	return -1
+}
+
+// stopAgain sets the stops of the first step to all that are due after it.
+func (p *Played) stopAgain(steps []Step, recorded []run.Transition) []Step {
+	if len(steps) == 0 {
+		return steps
+	}
+	before := len(recorded)
+	for _, s := range steps[1:] {
+		before -= len(s.Output.Transitions)
+	}
+	states := make(map[run.JobID]run.State)
+	told := make(map[run.JobID]bool)
+	var asked run.Transition
+	cancelled := false
+	for _, t := range recorded[:before] {
+		switch {
+		case !t.Mark():
+			states[t.Job] = t.To
+		case t.Job == "":
+			asked = t
+			cancelled = cancelled || t.Reason == run.RunCancelled || t.Reason == run.Interrupted
+		default:
+			told[t.Job] = true
+		}
+	}
+	var stops []plan.Stop
+	for i, j := range p.Workflow.Jobs {
+		stop := plan.Stop{Job: i, State: run.Cancelled, Reason: run.JobCancelled}
+		if cancelled {
+			stop.Reason, stop.Detail = asked.Reason, asked.Detail
+		}
+		if states[j.ID] == run.Running && (cancelled || told[j.ID]) {
+			stop.Try = tryOf(recorded[:before], j.ID)
+			stops = append(stops, stop)
+		}
+	}
+	steps[0].Output.Stop = stops
+	return steps
+}
+
+func tryOf(recorded []run.Transition, job run.JobID) int {
+	try := 0
+	for _, t := range recorded {
+		if t.Job == job {
+			try = t.Try
+		}
+	}
+	return try
+}
