@@ -46,7 +46,8 @@ func lacksWords(words ...string) func(context.Context, params, Input) string {
 }
 
 func logMatches() kind {
-	return kind{Doc{"log_matches", logParams(), "A line of the output must match the pattern."},
+	return kind{
+		Doc{"log_matches", logParams(), "A line of the output must match the pattern."},
 		func(ctx context.Context, p params, in Input) string {
 			re, problem := pattern(p)
 			if problem != "" {
@@ -57,11 +58,13 @@ func logMatches() kind {
 				problem = "no line of " + place(p) + " matches " + re.String()
 			}
 			return problem
-		}}
+		},
+	}
 }
 
 func logLacks() kind {
-	return kind{Doc{"log_lacks", logParams(), "No line of the output may match the pattern."},
+	return kind{
+		Doc{"log_lacks", logParams(), "No line of the output may match the pattern."},
 		func(ctx context.Context, p params, in Input) string {
 			re, problem := pattern(p)
 			if problem != "" {
@@ -72,7 +75,8 @@ func logLacks() kind {
 				return problem
 			}
 			return found
-		}}
+		},
+	}
 }
 
 func logParams() []Param {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -228,20 +227,21 @@ func (c *command) printPlan(p *runs.Preview, file string, f *planFlags) error {
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
 }
 
-func printOrder(out io.Writer, p *runs.Preview) {
+func printOrder(out *bufio.Writer, p *runs.Preview) {
 	if len(p.Starts) == 0 {
 		fmt.Fprint(out, "\nno job would run\n")
 		return
 	}
 	fmt.Fprint(out, "\norder of starts\n")
-	width := len(itoa(len(p.Starts)))
+	var t table
 	for n, i := range p.Starts {
 		usual := ""
 		if d, ok := p.Expected(i); ok {
-			usual = "  (usually " + runs.Short(d) + ")"
+			usual = "usually " + runs.Short(d)
 		}
-		fmt.Fprintf(out, "  %*d  %s%s\n", width, n+1, clean(string(p.Workflow.Jobs[i].ID)), usual)
+		t.add(itoa(n+1), oneLine(string(p.Workflow.Jobs[i].ID)), usual)
 	}
+	t.write(out, "  ", nil)
 }
 
 func printWaves(out *bufio.Writer, p *runs.Preview) {
@@ -260,7 +260,7 @@ func printIDs(out *bufio.Writer, p *runs.Preview, jobs []int, between string) {
 		if n > 0 {
 			_, _ = out.WriteString(between)
 		}
-		_, _ = out.WriteString(clean(string(p.Workflow.Jobs[i].ID)))
+		_, _ = out.WriteString(oneLine(string(p.Workflow.Jobs[i].ID)))
 	}
 	_ = out.WriteByte('\n')
 }
@@ -277,14 +277,16 @@ func printCritical(out *bufio.Writer, p *runs.Preview) {
 	printIDs(out, p, p.Critical, " → ")
 }
 
-func printSkipped(out io.Writer, p *runs.Preview) {
+func printSkipped(out *bufio.Writer, p *runs.Preview) {
 	if len(p.Skipped) == 0 {
 		return
 	}
 	fmt.Fprint(out, "\nnot run\n")
+	var t table
 	for _, s := range p.Skipped {
-		fmt.Fprintf(out, "  %s  %s\n", clean(string(p.Workflow.Jobs[s.Job].ID)), skippedPlan(s.Reason))
+		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), skippedPlan(s.Reason))
 	}
+	t.write(out, "  ", nil)
 }
 
 // skippedPlan says why a job would not run.

@@ -46,26 +46,28 @@ each thing happened. It needs no server and no set-up.
 		return fault.New(fault.Usage, "%s", err).WithHint("%s --help shows what there is", cmd.CommandPath())
 	})
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
-	root.AddCommand(c.commands()...)
+	for _, g := range c.groups() {
+		root.AddGroup(&cobra.Group{ID: g.name, Title: g.name + ":"})
+		for _, sub := range g.commands {
+			sub.GroupID = g.name
+			root.AddCommand(sub)
+		}
+	}
 	return root
 }
 
-// commands are all commands, in the order of the help text.
-func (c *command) commands() []*cobra.Command {
-	return []*cobra.Command{
-		c.initCommand(),
-		c.validateCommand(),
-		c.planCommand(),
-		c.runCommand(),
-		c.resumeCommand(),
-		c.cancelCommand(),
-		c.markCommand(),
-		c.runsCommand(),
-		c.logsCommand(),
-		c.explainCommand(),
-		c.envCommand(),
-		c.versionCommand(),
-		c.completionCommand(),
+// group is commands under one heading of the help text.
+type group struct {
+	name     string
+	commands []*cobra.Command
+}
+
+// groups are all commands.
+func (c *command) groups() []group {
+	return []group{
+		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
+		{"Runs", []*cobra.Command{c.runsCommand(), c.logsCommand(), c.explainCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
+		{"Other", []*cobra.Command{c.versionCommand(), c.completionCommand()}},
 	}
 }
 

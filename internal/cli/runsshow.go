@@ -60,9 +60,7 @@ func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) erro
 	}
 	out := bufio.NewWriterSize(c.Out, 1<<16)
 	c.showTotals(out, &d)
-	if err := c.showJobs(out, d.View.Jobs); err != nil {
-		return err
-	}
+	c.showJobs(out, d.View.Jobs)
 	showFailed(out, d.View.Jobs)
 	c.showNext(out, &d.View)
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
@@ -113,7 +111,7 @@ func at(t time.Time) *time.Time {
 	return &t
 }
 
-func (c *command) showJobs(w io.Writer, jobs []runs.JobView) error {
+func (c *command) showJobs(w *bufio.Writer, jobs []runs.JobView) {
 	var t table
 	t.add("JOB", "ATTEMPT", "STATE", "START", "END", "DURATION", "TRIES", "WHY")
 	now := time.Now()
@@ -131,7 +129,7 @@ func (c *command) showJobs(w io.Writer, jobs []runs.JobView) error {
 	}
 	p := c.paint()
 	fmt.Fprintln(w)
-	return t.print(w, "", func(row, column int, padded string) string {
+	t.write(w, "", func(row, column int, padded string) string {
 		switch {
 		case row == 0:
 			return p.bold(padded)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/executionerhq/executioner/internal/fault"
 )
 
 // table is text in columns.
@@ -27,6 +29,12 @@ func (t *table) add(cells ...string) {
 // leaves it as it is.
 func (t *table) print(w io.Writer, indent string, paint func(row, column int, padded string) string) error {
 	out := bufio.NewWriterSize(w, 1<<16)
+	t.write(out, indent, paint)
+	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
+}
+
+// write is print for a buffer, which keeps the error.
+func (t *table) write(out *bufio.Writer, indent string, paint func(row, column int, padded string) string) {
 	for r, cells := range t.rows {
 		last := len(cells) - 1
 		for last > 0 && cells[last] == "" {
@@ -44,5 +52,4 @@ func (t *table) print(w io.Writer, indent string, paint func(row, column int, pa
 		}
 		_ = out.WriteByte('\n')
 	}
-	return out.Flush()
 }

@@ -90,8 +90,8 @@ type Loop struct {
 	plan    *plan.Plan
 	mail    mailbox
 
-	giveUp   context.CancelFunc
-	troubled atomic.Bool // recording fails just now; written by the loop, read by Kill
+	giveUp   context.CancelCauseFunc // ends the loop's context; the lease's loss is a cause
+	troubled atomic.Bool             // recording fails just now; written by the loop, read by Kill
 
 	ended chan struct{}
 	sum   run.Summary
@@ -108,7 +108,7 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	}
 	l := &Loop{cfg: cfg, id: cfg.Lease.Run, attempt: attempt, plan: p, ended: make(chan struct{})}
 	l.mail.wake = make(chan struct{}, 1)
-	ctx, l.giveUp = context.WithCancel(ctx)
+	ctx, l.giveUp = context.WithCancelCause(ctx)
 	go l.run(ctx)
 	return l
 }
@@ -122,7 +122,7 @@ func (l *Loop) Send(in plan.Input) { l.mail.put(in) }
 func (l *Loop) Kill() {
 	l.cfg.Runner.Kill()
 	if l.troubled.Load() {
-		l.giveUp()
+		l.giveUp(nil)
 	}
 }
 

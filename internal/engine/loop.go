@@ -10,16 +10,10 @@ import (
 	"github.com/executionerhq/executioner/internal/store"
 )
 
-// leaseLost is how the heartbeat tells the loop that the run is no longer ours.
-type leaseLost struct {
-	plan.Input // never given to the plan
-	err        error
-}
-
 // run is the loop. It returns when the plan is done or the run can't be carried on.
 func (l *Loop) run(ctx context.Context) {
 	defer close(l.ended)
-	defer l.giveUp()
+	defer l.giveUp(nil)
 	beat, stopBeat := context.WithCancel(ctx)
 	beating := make(chan struct{})
 	go func() {
@@ -37,7 +31,7 @@ func (l *Loop) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			l.err = l.abandon(fault.Wrap(context.Cause(ctx), fault.Cancelled, "it was left before its end"))
+			l.err = l.abandon(ctx, fault.Wrap(context.Cause(ctx), fault.Cancelled, "it was left before its end"))
 			return
 		case <-l.mail.wake:
 		case <-timer.C:
@@ -65,9 +59,6 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 	var all plan.Output
 	now := time.Now()
 	for _, in := range inputs {
-		if lost, ok := in.(leaseLost); ok {
-			return all, l.abandon(lost.err)
-		}
 		out := l.plan.Step(now, in)
 		all.Transitions = append(all.Transitions, out.Transitions...)
 		all.Stop = append(all.Stop, out.Stop...)
@@ -86,7 +77,7 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 
 // record appends transitions, however long that takes: a full disk or a locked
 // database stops the run from going on, but loses nothing. It gives up when the
-// lease is lost or ctx ends.
+// lease is lost or ctx ends, and then nothing may be acted on any more.
 func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 	if len(ts) == 0 {
 		return nil
@@ -103,14 +94,14 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 			return nil
 		}
 		if fault.CodeOf(err) == fault.Locked || ctx.Err() != nil {
-			return l.abandon(err)
+			return l.abandon(ctx, err)
 		}
 		if !l.troubled.Swap(true) {
 			l.cfg.Trouble(err)
 		}
 		select {
 		case <-ctx.Done():
-			return l.abandon(err)
+			return l.abandon(ctx, err)
 		case <-time.After(wait):
 			wait = min(2*wait, retryMax)
 		}
@@ -125,8 +116,12 @@ func number(ts []run.Transition, last int64) {
 }
 
 // abandon ends the run here without a result: whatever runs is stopped at once,
-// because nobody here can record what becomes of it.
-func (l *Loop) abandon(cause error) error {
+// because nobody here can record what becomes of it. That the lease was lost is a
+// better cause than what came of it.
+func (l *Loop) abandon(ctx context.Context, cause error) error {
+	if lost := context.Cause(ctx); fault.CodeOf(lost) == fault.Locked {
+		cause = lost
+	}
 	for i := range l.plan.Workflow().Jobs {
 		if state, try := l.plan.Job(i); state == run.Running {
 			l.cfg.Runner.Stop(Stop{ID: l.task(i, try), State: run.Cancelled, Reason: run.EngineLost})
@@ -162,7 +157,8 @@ func arm(timer *time.Timer, t time.Time) {
 	}
 }
 
-// heartbeat keeps the lease and passes on what others ask of the run, until ctx ends.
+// heartbeat keeps the lease and passes on what others ask of the run, until ctx ends or
+// the lease is lost, which ends the loop wherever it is.
 func (l *Loop) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(min(heartbeat, l.cfg.TTL/3))
 	defer tick.Stop()
@@ -174,7 +170,7 @@ func (l *Loop) heartbeat(ctx context.Context) {
 		}
 		requests, err := l.cfg.Journal.Renew(ctx, l.cfg.Lease, l.cfg.TTL)
 		if fault.CodeOf(err) == fault.Locked {
-			l.mail.put(leaseLost{err: err})
+			l.giveUp(err)
 			return
 		}
 		for _, r := range requests { // any other error is met again by record, which reports it

@@ -8,34 +8,32 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
 )
 
-// following runs Follow in a bubble of simulated time. Each step is done, then the
-// follower has all the time it needs, then what it copied so far is compared.
-func following(t *testing.T, path string, from int64, steps []step) error {
+// following runs Follow in simulated time. Each time that it asks whether the log has
+// ended, what it copied since the step before is compared, and the next step is done.
+func following(t *testing.T, path string, from int64, steps []step) (err error) {
 	t.Helper()
-	var result error
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		ended, done := false, make(chan error, 1)
-		go func() { done <- Follow(t.Context(), path, from, &out, func() bool { return ended }) }()
-		for i, s := range steps {
-			if err := s.do(); err != nil {
+		done := 0
+		err = Follow(t.Context(), path, from, &out, func() bool {
+			if done > 0 && out.String() != steps[done-1].want {
+				t.Errorf("step %d: copied %q, want %q", done-1, out.String(), steps[done-1].want)
+			}
+			if done == len(steps) {
+				return true
+			}
+			if err := steps[done].do(); err != nil {
 				t.Error(err)
 			}
-			time.Sleep(followPoll + 1)
-			synctest.Wait()
-			if out.String() != s.want {
-				t.Errorf("step %d: copied %q, want %q", i, out.String(), s.want)
-			}
-		}
-		ended = true
-		result = <-done
+			done++
+			return false
+		})
 	})
-	return result
+	return err
 }
 
 type step struct {

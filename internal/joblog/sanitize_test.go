@@ -17,6 +17,7 @@ func TestSanitize(t *testing.T) {
 		{"title, BEL", "\x1b]0;evil\x07x", "x"},
 		{"title, ST", "\x1b]0;evil\x1b\\x", "x"},
 		{"title, C1", "\u009d0;evil\u009cx", "x"},
+		{"DCS, C1", "\u0090evil\u009cx\x98evil\x1b\\y", "xy"},
 		{"link", "\x1b]8;;http://e/\x1b\\text\x1b]8;;\x1b\\", "text"},
 		{"DCS with characters", "\x1bPé漢\xff\x1b\\x", "x"},
 		{"charset", "\x1b(Bx\x1b#8y", "xy"},

@@ -64,6 +64,17 @@ func TestString(t *testing.T) {
 	}
 }
 
+// A secret that repeats itself may begin at several places that one look finds.
+func TestPeriodicSecretAtAnyPlace(t *testing.T) {
+	m := New([]string{"abcdabcdabcd"})
+	for before := range 40 {
+		prefix := strings.Repeat("-", before)
+		if got, want := m.String(prefix+strings.Repeat("abcd", 9)+"-"), prefix+"***-"; got != want {
+			t.Errorf("after %d bytes: %q, want %q", before, got, want)
+		}
+	}
+}
+
 func TestBase64AtAnyPlace(t *testing.T) {
 	const secret = "hun?er>22~~"
 	m := New([]string{secret})
@@ -283,7 +294,9 @@ func BenchmarkWriter(b *testing.B) {
 		name    string
 		secrets []string
 	}{
-		{"one", five[:1]}, {"five", five}, {"five and one of 4 bytes", append([]string{"q9x7"}, five...)},
+		{"one", five[:1]},
+		{"five", five},
+		{"five and one of 4 bytes", append([]string{"q9x7"}, five...)},
 		{"common words", []string{"password1", "copied to", "accounts1"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -164,11 +164,13 @@ func TestSendIsCancelled(t *testing.T) {
 }
 
 func TestGoodbyeDoesNotMatter(t *testing.T) {
-	fake := (&smtpServer{answers: map[string]string{"QUIT": "hang"}}).start(t)
-	s := fake.server(Plain)
-	soon(&s)
-	if err := Send(t.Context(), message(), s); err != nil {
-		t.Errorf("error %v", err)
+	for _, command := range []string{"RSET", "QUIT"} {
+		fake := (&smtpServer{answers: map[string]string{command: "hang"}}).start(t)
+		s := fake.server(Plain)
+		soon(&s)
+		if err := Send(t.Context(), message(), s); err != nil {
+			t.Errorf("%s: error %v", command, err)
+		}
 	}
 }
 

@@ -86,11 +86,13 @@ func (s Server) connect(ctx context.Context) (net.Conn, error) {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
-	raw, err := dial(ctx, "tcp", s.address())
+	conn, err := dial(ctx, "tcp", s.address())
 	if err != nil {
 		return nil, err
 	}
-	conn := bounded(ctx, raw)
+	// The mail library sets a new deadline for each step, and a slow server could use
+	// all of them. This one is for all steps.
+	context.AfterFunc(ctx, func() { conn.Close() })
 	if s.Security != ImplicitTLS {
 		return conn, nil
 	}
@@ -100,27 +102,4 @@ func (s Server) connect(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return secure, nil
-}
-
-// boundedConn is a connection whose deadline can't be moved beyond a limit. The mail
-// library sets a new one for each step, which a slow server could use for ever.
-type boundedConn struct {
-	net.Conn
-	limit time.Time
-}
-
-func bounded(ctx context.Context, conn net.Conn) net.Conn {
-	context.AfterFunc(ctx, func() { conn.Close() })
-	limit, _ := ctx.Deadline()
-	c := &boundedConn{conn, limit}
-	_ = c.SetDeadline(limit) // AfterFunc closes it if this did not work
-	return c
-}
-
-// SetDeadline implements net.Conn.
-func (c *boundedConn) SetDeadline(t time.Time) error {
-	if t.IsZero() || t.After(c.limit) {
-		t = c.limit
-	}
-	return c.Conn.SetDeadline(t)
 }

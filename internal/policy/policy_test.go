@@ -172,7 +172,7 @@ var commandTests = []struct{ command, low, medium, high string }{
 	{"wget -O x http://h", "", "", "overwriting_download"},
 	{"wget --output-document x http://h", "", "", "overwriting_download"},
 	{"curl http://h > x", "", "", "overwriting_download"},
-	{"curl http://h >> x; curl -o /dev/null http://h; curl -o - http://h; wget -O- http://h", "", "", ""},
+	{"curl http://h >> x; curl http://h > /dev/null; curl -o /dev/null http://h; curl -o - http://h; wget -O- http://h", "", "", ""},
 	{"nohup ls &", "", "", "nohup"},
 	{"rsync -a --delete-after a b", "", "", "rsync_delete"},
 	{"rsync -a a b", "", "", ""},

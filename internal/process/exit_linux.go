@@ -8,53 +8,68 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitExit waits for the program to end and reaps it. The goroutine is parked on the
-// pidfd in Go's own poller, so that a running job takes no thread.
-func (p *Process) awaitExit() exit {
-	var e exit
-	var ended bool
-	poll := func(uintptr) bool {
-		e, ended = p.reap()
-		return ended
+// exitPatience is how long a thread is spent on a program whose output has ended: most
+// are exiting then and need some microseconds.
+const exitPatience = 10 * time.Millisecond
+
+// awaitExit returns when the program has ended, after its output did.
+func (p *Process) awaitExit() {
+	if p.pidfd >= 0 && !p.collect() {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}, int(exitPatience.Milliseconds()))
 	}
+	if !p.collect() {
+		p.mu.Lock()
+		p.watch()
+		p.mu.Unlock()
+	}
+	<-p.exited
+}
+
+// parkUntilExit returns when the program has ended and was reaped. The goroutine waits
+// for the pidfd in Go's own poller, so that a running job takes no thread.
+func (p *Process) parkUntilExit() {
 	if p.pidfd >= 0 {
 		_, _ = unix.FcntlInt(uintptr(p.pidfd), unix.F_SETFL, unix.O_NONBLOCK)
 		file := os.NewFile(uintptr(p.pidfd), "pidfd")
 		defer func() { _ = file.Close() }()
 		if raw, err := file.SyscallConn(); err == nil {
-			_ = raw.Read(poll) // fails at once where the poller can't have it
+			_ = raw.Read(func(uintptr) bool { return p.collect() }) // fails at once where the poller can't have it
 		}
 	}
-	for !ended {
+	for !p.collect() {
 		// No pidfd (Linux before 5.3, or forbidden): block a thread, without reaping.
 		_ = unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		poll(0)
 	}
-	p.host.forgetMain(p)
-	return e
 }
 
-// reap collects the program if it has ended. It happens under mu, so that whoever holds
-// mu and finds it unreaped knows that the pid is still this program's.
-func (p *Process) reap() (exit, bool) {
+// collect reaps the program if it has ended, and reports whether it has. It happens under
+// mu, so that whoever holds mu and finds it unreaped knows that the pid is still this program's.
+func (p *Process) collect() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	if p.reaped {
+		p.mu.Unlock()
+		return true
+	}
 	var status unix.WaitStatus
 	var usage unix.Rusage
 	pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, &usage)
-	switch {
-	case err == unix.EINTR, err == nil && pid == 0:
-		return exit{}, false
-	case err != nil:
-		p.reaped = true
-		return exit{lost: true}, true
+	if err == unix.EINTR || err == nil && pid == 0 {
+		p.mu.Unlock()
+		return false
 	}
 	p.reaped = true
-	return exit{
+	p.exit = exit{
 		status: syscall.WaitStatus(status),
 		cpu:    time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
 		maxRSS: usage.Maxrss << 10,
-	}, true
+		lost:   err != nil,
+	}
+	if !p.watched && p.pidfd >= 0 { // else the file of parkUntilExit closes it
+		_ = unix.Close(p.pidfd)
+	}
+	p.mu.Unlock()
+	p.ended()
+	return true
 }
 
 // signal sends to the program itself, and to its whole group when that is asked for.

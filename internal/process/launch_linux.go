@@ -34,24 +34,21 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 		return errHostClosed
 	}
 	pidfd := -1
-	p.mark = h.marker.begin()
+	h.marker.takeOff(p)
+	defer h.marker.land(p)
 	pid, err := h.fork(path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Dir,
 		Env:   spec.Env,
 		Files: []uintptr{uintptr(h.stdin), uintptr(w), uintptr(w)},
 		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
-	known := false
-	if err == nil {
-		p.pid, p.pidfd = pid, pidfd
-		p.peak.due = time.Now().Add(firstSample)
-		known = h.add(p)
-	}
-	h.marker.end()
 	if err != nil {
 		return err
 	}
-	if !known {
+	p.pid, p.pidfd = pid, pidfd
+	p.peak.due = time.Now().Add(firstSample)
+	h.marker.stamp(p)
+	if !h.add(p) {
 		return p.abort()
 	}
 	h.watcher.nudge()

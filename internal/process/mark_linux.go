@@ -3,6 +3,7 @@ package process
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -16,18 +17,28 @@ import (
 // cookie, the session and the tree.
 //
 // A child has the limits that its parent had at the fork, and Go has no place for a
-// change between fork and exec. Setting them from outside afterwards comes too late on a
-// busy host (hundreds of orphans in 500 starts were seen without a mark). So this program
-// itself carries the mark while it forks, which makes starts take turns: measured
-// 0.2-0.3 ms each, so that one engine starts some thousands per second at most.
+// change between fork and exec. Setting the mark from outside afterwards comes too late
+// on a busy host (of 500 jobs started at once, 360 orphaned a process before that), and
+// letting starts take turns doubles their time there. So each try has two marks: this
+// program itself carries a new birth mark before each fork, and the child gets a mark of
+// its own right after. What it forked in between has only the birth mark, which two tries
+// share when their forks coincide; that is noticed, and such a mark proves nothing.
 type marker struct {
 	works bool
 	own   unix.Rlimit // of this program when it does not fork
 	first uint64      // random, so that engines inside engines do not meet
 
-	turn     sync.Mutex    // held from begin to end: the limit is the whole program's
-	last     uint64        // guarded by turn
-	starting atomic.Uint64 // the mark of a try whose pid nobody knows yet, else 0
+	mu     sync.Mutex // guards the three below, which concurrent starts share
+	last   uint64
+	flying map[*Process]uint64 // forks under way: the birth mark from which on they may have one
+	births map[uint64]*Process // who got which; as long as somebody else may get it too
+}
+
+// marks are those of one try; 0 where they can't be had.
+type marks struct {
+	own    uint64      // even; of all that was forked after the program was started
+	birth  uint64      // odd
+	shared atomic.Bool // birth is that of another try, too
 }
 
 // markRoom is how many marks one host may hand out: enough for ever.
@@ -42,31 +53,85 @@ func (m *marker) init() error {
 		return err
 	}
 	m.works = true
-	m.first = binary.LittleEndian.Uint64(b[:])>>2 | 1<<61
+	m.first = (binary.LittleEndian.Uint64(b[:])>>2 | 1<<61) &^ 1
 	m.last = m.first
+	m.flying = make(map[*Process]uint64)
+	m.births = make(map[uint64]*Process)
 	return nil
 }
 
-// begin makes what is forked next carry the returned mark; 0 where marks can't be had.
-// end must follow, after the try was made known to the host.
-func (m *marker) begin() uint64 {
-	if !m.works {
-		return 0
-	}
-	m.turn.Lock()
-	m.last++
-	m.starting.Store(m.last)
-	_ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: m.last, Max: m.own.Max}, nil)
-	return m.last
-}
-
-func (m *marker) end() {
+// takeOff comes right before the fork of p. land must follow.
+func (m *marker) takeOff(p *Process) {
 	if !m.works {
 		return
 	}
-	_ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &m.own, nil)
-	m.starting.Store(0)
-	m.turn.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last += 2
+	p.marks.own = m.last
+	m.flying[p] = m.last + 1
+	_ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: m.last + 1, Max: m.own.Max}, nil)
+}
+
+// stamp gives p its own mark and notes the one that it was born with. Other goroutines
+// must not know p yet. It has no effect on a program of another user (setuid).
+func (m *marker) stamp(p *Process) {
+	if !m.works {
+		return
+	}
+	var old unix.Rlimit
+	if err := unix.Prlimit(p.pid, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: p.marks.own, Max: m.own.Max}, &old); err != nil {
+		return
+	}
+	p.marks.birth = old.Cur
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if twin := m.births[old.Cur]; twin != nil {
+		twin.marks.shared.Store(true)
+		p.marks.shared.Store(true)
+	}
+	m.births[old.Cur] = p
+}
+
+// land comes when p is known to the host, or was not started.
+func (m *marker) land(p *Process) {
+	if !m.works {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.flying, p)
+	if len(m.flying) == 0 {
+		clear(m.births)
+		_ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &m.own, nil)
+		return
+	}
+	oldest := m.oldest()
+	for birth := range m.births {
+		if birth < oldest {
+			delete(m.births, birth)
+		}
+	}
+}
+
+// oldest returns the first mark with which a program may be born that is not known yet.
+// Call it with mu held.
+func (m *marker) oldest() uint64 {
+	first := uint64(math.MaxUint64)
+	for _, mark := range m.flying {
+		first = min(first, mark)
+	}
+	return first
+}
+
+// unborn returns oldest, for somebody who is about to look at children.
+func (m *marker) unborn() uint64 {
+	if !m.works {
+		return math.MaxUint64
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.oldest()
 }
 
 // read returns a process's mark, 0 when it has none of this host.
@@ -82,4 +147,9 @@ func (m *marker) read(pid int) uint64 {
 		return 0
 	}
 	return limit.Cur
+}
+
+// has reports whether a mark proves that its bearer belongs to the try.
+func (k *marks) has(mark uint64) bool {
+	return mark != 0 && (mark == k.own || mark == k.birth && !k.shared.Load())
 }

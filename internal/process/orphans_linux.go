@@ -84,14 +84,16 @@ func (h *Host) claim(p *Process, pid int) (mine, ours bool) {
 	if session == h.session {
 		return false, false // a child of another part of this program, or one that is just starting
 	}
-	starting := h.marker.starting.Load() // before looking: it must not end in between
-	if mark := h.marker.read(pid); mark != 0 {
-		if mark == starting || h.isMain(pid) {
-			return false, false // a program, or a descendant of one that has hardly begun
-		}
-		return p != nil && mark == p.mark, true
+	unborn := h.marker.unborn() // before looking: a start must not become known in between
+	mark := h.marker.read(pid)
+	stamped := p != nil && mark != 0 && mark == p.marks.own
+	if h.isMain(pid) || session == pid && mark >= unborn && !stamped {
+		return false, false // a program, or maybe one that is just starting
 	}
-	mine = p != nil && (session == p.pid || h.hasCookie(p, pid) || h.remembers(p, pid))
+	mine = p != nil && (p.marks.has(mark) || session == p.pid || h.hasCookie(p, pid) || h.remembers(p, pid))
+	if mark != 0 {
+		return mine, true
+	}
 	// A leader of its own session may be a program that another goroutine is starting.
 	return mine, mine || session != pid
 }

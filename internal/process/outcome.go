@@ -21,7 +21,8 @@ type exit struct {
 const shellKilled = 128 + int(syscall.SIGKILL)
 
 // conclude puts together the outcome.
-func (p *Process) conclude(e exit, left []int) run.Outcome {
+func (p *Process) conclude(left []int) run.Outcome {
+	e := p.exit
 	out := verdict(e, p.ordered, func() bool { return p.host.oomSince(p.oom) })
 	out.CPU = e.cpu
 	out.MaxRSS = p.host.trueMaxRSS(e.maxRSS, p.peak.value())

@@ -22,10 +22,9 @@ type output struct {
 	raw  syscall.RawConn
 	to   io.Writer
 
-	// Written by pump only, and read by others after done was closed.
+	// Only the process's goroutine uses these.
 	written int64
 	err     error // the writer's first
-	done    chan struct{}
 }
 
 // newOutput opens the pipe; w is its write end, for the child.
@@ -41,40 +40,32 @@ func newOutput(host *Host, to io.Writer) (o *output, w int, err error) {
 		_ = unix.Close(w)
 		return nil, -1, err
 	}
-	return &output{host: host, file: file, raw: raw, to: to, done: make(chan struct{})}, w, nil
+	return &output{host: host, file: file, raw: raw, to: to}, w, nil
 }
 
 func (o *output) close() { _ = o.file.Close() }
 
-// pump passes output on until its end or until finish has had enough. What is left to
-// come then is read and thrown away, so that leftover daemons neither block nor die of SIGPIPE.
-func (o *output) pump() {
-	defer o.close()
-	end := o.copy(o.pass)
+// pass hands output to the writer until its end, or until limit has had enough: all is
+// false then.
+func (o *output) pass() (all bool) {
+	end := o.copy(o.keep)
 	if errors.Is(end, os.ErrDeadlineExceeded) {
 		o.rest()
 	}
-	drained := end == io.EOF || !o.host.addDrain(o)
-	close(o.done)
-	if drained {
-		return
-	}
-	defer o.host.removeDrain(o)
-	// Close of the host closes the file, which ends this.
-	_ = o.file.SetReadDeadline(time.Time{})
-	_ = o.copy(func([]byte) {})
+	return end == io.EOF
 }
 
-// finish returns when output is at its end or patience is over. Call it once, when the
-// program has ended.
-func (o *output) finish(patience time.Duration) {
-	select {
-	case <-o.done:
-		return
-	default:
-	}
+// limit ends pass after so much time, at least when what is in the pipe then was passed.
+func (o *output) limit(patience time.Duration) {
 	_ = o.file.SetReadDeadline(time.Now().Add(patience))
-	<-o.done
+}
+
+// drain reads and throws away what is still to come after the outcome, so that leftover
+// daemons neither block nor die of SIGPIPE. Close of the host closes the file, which ends this.
+func (o *output) drain() {
+	defer o.host.removeDrain(o)
+	_ = o.file.SetReadDeadline(time.Time{})
+	_ = o.copy(func([]byte) {})
 }
 
 // copy reads until the end (io.EOF), the deadline or the closing of the file.
@@ -125,13 +116,13 @@ func (o *output) rest() {
 			if n, err = readAll(int(fd), buf[:min(waiting, bufferSize)]); n <= 0 {
 				return
 			}
-			o.pass(buf[:n])
+			o.keep(buf[:n])
 			waiting -= n
 		}
 	})
 }
 
-func (o *output) pass(b []byte) {
+func (o *output) keep(b []byte) {
 	o.written += int64(len(b))
 	if o.to == nil || o.err != nil {
 		return

@@ -50,21 +50,23 @@ type Spec struct {
 type Process struct {
 	host   *Host
 	pid    int
-	pidfd  int    // of the program, -1 where there is none; only supervise uses it
-	mark   uint64 // see marker
+	pidfd  int // of the program, -1 where there is none
+	marks  marks
 	cookie string
 	grace  time.Duration
-	kill   bool // Spec.KillLeftover
-	limit  *time.Timer
+	kill   bool   // Spec.KillLeftover
 	oom    uint64 // the out-of-memory counter as of the start
 	output *output
 	peak   peak
 
-	// mu guards the two below: a stop and the end of the program race, and who comes
+	// mu guards the five below: a stop and the end of the program race, and who comes
 	// first decides the outcome. It also keeps the pid from being freed while it is signalled.
 	mu      sync.Mutex
 	ordered *order
+	limit   *time.Timer // nil without a timeout
+	watched bool        // a goroutine waits for the end of the program, see watch
 	reaped  bool
+	exit    exit // set when reaped
 
 	exited  chan struct{} // closed when the program has ended and was reaped
 	hurry   chan struct{} // closed by Kill
@@ -103,12 +105,9 @@ func Start(spec Spec, host *Host) (*Process, error) {
 		return nil, newStartError(spec, path, err)
 	}
 	if spec.Timeout > 0 {
-		p.limit = time.AfterFunc(spec.Timeout, func() {
-			p.Stop(run.Timeout, run.TimedOut, "timed out after "+spec.Timeout.String())
-		})
+		p.stopAfter(spec.Timeout)
 	}
-	go p.output.pump()
-	go p.supervise()
+	go p.drive()
 	return p, nil
 }
 
@@ -126,6 +125,17 @@ func (p *Process) launch(spec Spec, path string) error {
 	return nil
 }
 
+func (p *Process) stopAfter(limit time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return
+	}
+	p.limit = time.AfterFunc(limit, func() {
+		p.Stop(run.Timeout, run.TimedOut, "timed out after "+limit.String())
+	})
+}
+
 // PID returns the process id of the program, which is also its group and session.
 func (p *Process) PID() int { return p.pid }
 
@@ -139,6 +149,7 @@ func (p *Process) Stop(state run.State, reason run.Reason, detail string) {
 		return
 	}
 	p.ordered = &order{state: state, reason: reason, detail: detail, swept: make(chan struct{})}
+	p.watch()
 	go p.carryOut(p.ordered)
 }
 
@@ -156,27 +167,64 @@ func (p *Process) carryOut(o *order) {
 	close(o.swept)
 }
 
-// supervise owns the process from its start to its outcome.
-func (p *Process) supervise() {
-	exit := p.awaitExit()
-	close(p.exited)
+// drive owns the process from its start to its outcome. Usually the output ends with the
+// program, so that one goroutine, woken twice, is all that a short job needs. Whether the
+// program ends before its output is looked at by watch, for those that live longer.
+func (p *Process) drive() {
+	defer p.output.close()
+	all := p.output.pass()
+	if all {
+		p.awaitExit()
+	}
+	left := p.clean()
+	p.outcome = p.conclude(left)
+	drain := !all && p.host.addDrain(p.output)
+	p.release(left)
+	close(p.done)
+	if drain {
+		p.output.drain()
+	}
+}
+
+// clean deals with the descendants of a program that has ended; it returns who is left.
+func (p *Process) clean() []int {
+	// Nobody sets ordered any more: the program was reaped under mu before exited was closed.
+	<-p.exited
+	if p.ordered != nil {
+		<-p.ordered.swept
+		return p.ordered.left
+	}
+	left := p.leftovers()
+	if len(left) > 0 && p.kill {
+		left = p.sweep()
+	}
+	return left
+}
+
+// ended tells everybody that the program was reaped. Call it once, after that.
+func (p *Process) ended() {
+	p.mu.Lock()
 	if p.limit != nil {
 		p.limit.Stop()
 	}
-	// Nobody sets ordered any more, since the program was reaped under mu.
-	var left []int
-	if p.ordered != nil {
-		<-p.ordered.swept
-		left = p.ordered.left
-		p.output.finish(drainPatience)
-	} else {
-		p.output.finish(drainPatience)
-		left = p.leftovers()
-		if len(left) > 0 && p.kill {
-			left = p.sweep()
-		}
+	p.mu.Unlock()
+	p.host.forgetMain(p)
+	close(p.exited)
+}
+
+// watch makes sure that the end of the program is noticed while its output goes on. Call
+// it with mu held.
+func (p *Process) watch() {
+	if p.watched || p.reaped {
+		return
 	}
-	p.outcome = p.conclude(exit, left)
-	p.release(left)
-	close(p.done)
+	p.watched = true
+	go func() {
+		p.parkUntilExit()
+		// After a stop, output counts until everything is gone.
+		if p.ordered != nil {
+			<-p.ordered.swept
+		}
+		p.output.limit(drainPatience)
+	}()
 }

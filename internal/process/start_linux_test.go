@@ -75,7 +75,7 @@ func TestTemporaryShortage(t *testing.T) {
 			if c.mode == "tasks" && os.Getuid() != 0 {
 				t.Skip("needs root to become a user with few processes")
 			}
-			out, err := exec.Command("/bin/bash", "-c", helper(t, c.mode)).CombinedOutput()
+			out, err := exec.Command("/bin/bash", "-c", helper(t, c.mode)).Output()
 			if err != nil || string(out) != c.want {
 				t.Errorf("%v, got %q, want %q", err, out, c.want)
 			}
@@ -148,7 +148,7 @@ func TestChildState(t *testing.T) {
 	cmd := exec.Command("/bin/bash", "-c", engine)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SECRET=engine"}
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -254,8 +254,7 @@ func TestWithoutPidfd(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.pidfd = -1
-	go p.output.pump()
-	go p.supervise()
+	go p.drive()
 	p.Stop(run.Cancelled, run.RunCancelled, "")
 	if o := p.Wait(); o.Signal != int(syscall.SIGTERM) || o.State != run.Cancelled {
 		t.Errorf("%+v", o)
@@ -277,8 +276,7 @@ func TestLost(t *testing.T) {
 	if _, err := unix.Wait4(p.pid, nil, 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	go p.output.pump()
-	go p.supervise()
+	go p.drive()
 	if o := p.Wait(); o.Reason != run.Lost || !strings.Contains(o.Detail, "taken") {
 		t.Errorf("%+v", o)
 	}

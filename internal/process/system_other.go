@@ -22,7 +22,10 @@ const (
 	sweepPause    = 10 * time.Millisecond
 )
 
-type system struct{}
+type (
+	system struct{}
+	marks  struct{}
+)
 
 type peak struct{}
 
@@ -54,6 +57,9 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 		_, _ = unix.Wait4(pid, nil, 0, nil)
 		return errHostClosed
 	}
+	p.mu.Lock()
+	p.watch() // there is nothing else that would notice
+	p.mu.Unlock()
 	return nil
 }
 
@@ -75,8 +81,11 @@ func newPipe() (r, w int, err error) {
 	return fds[0], fds[1], nil
 }
 
-// awaitExit blocks a thread until the program has ended.
-func (p *Process) awaitExit() exit {
+// awaitExit returns when the program has ended, after its output did.
+func (p *Process) awaitExit() { <-p.exited }
+
+// parkUntilExit blocks a thread until the program has ended.
+func (p *Process) parkUntilExit() {
 	var status unix.WaitStatus
 	var usage unix.Rusage
 	_, err := unix.Wait4(p.pid, &status, 0, &usage)
@@ -85,14 +94,14 @@ func (p *Process) awaitExit() exit {
 	}
 	p.mu.Lock()
 	p.reaped = true
-	p.mu.Unlock()
-	p.host.forgetMain(p)
-	return exit{
+	p.exit = exit{
 		status: syscall.WaitStatus(status),
 		cpu:    time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
 		maxRSS: int64(usage.Maxrss),
 		lost:   err != nil,
 	}
+	p.mu.Unlock()
+	p.ended()
 }
 
 // sweep ends the process group.

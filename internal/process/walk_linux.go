@@ -73,19 +73,21 @@ func (h *Host) owners(all []entry) map[int]*Process {
 
 // traits returns a function that attributes a process by what it inherited: its mark, else its cookie.
 func (h *Host) traits(live []*Process) func(pid int) *Process {
-	marks := make(map[uint64]*Process, len(live))
+	marked := make(map[uint64]*Process, 2*len(live))
 	cookies := make(map[string]*Process, len(live))
 	for _, p := range live {
-		if p.mark != 0 {
-			marks[p.mark] = p
+		for _, mark := range []uint64{p.marks.own, p.marks.birth} {
+			if p.marks.has(mark) {
+				marked[mark] = p
+			}
 		}
 		if p.cookie != "" {
 			cookies[p.cookie] = p
 		}
 	}
 	return func(pid int) *Process {
-		if mark := h.marker.read(pid); mark != 0 {
-			return marks[mark]
+		if p := marked[h.marker.read(pid)]; p != nil {
+			return p
 		}
 		if len(cookies) == 0 {
 			return nil

@@ -7,7 +7,7 @@ import (
 )
 
 // watcher is the one goroutine that looks after what lives longer than a moment: it
-// samples memory and reaps orphans that ended while their try, or another, goes on.
+// notices programs that end before their output does, samples memory, and reaps orphans that ended while their try, or another, goes on.
 // It sleeps as long as nothing runs.
 type watcher struct {
 	drowsy atomic.Bool // no tick is near: a start must wake it
@@ -79,6 +79,9 @@ func (h *Host) sampleDue(now time.Time) (young, busy bool) {
 	for _, p := range h.running() {
 		busy = true
 		if !p.peak.due.After(now) {
+			p.mu.Lock()
+			p.watch()
+			p.mu.Unlock()
 			p.sample()
 			p.peak.again(now)
 		}

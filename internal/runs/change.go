@@ -115,14 +115,13 @@ func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID
 	if r, err = s.cfg.Store.Run(ctx, r.ID); err != nil {
 		return nil, err
 	}
+	if err := s.closeLeased(ctx, lease, r); err != nil {
+		return nil, err
+	}
 	return s.mark(ctx, r, jobs, by, note)
 }
 
 func (s *Service) mark(ctx context.Context, r store.Run, jobs []run.JobID, by, note string) ([]run.Override, error) {
-	if !r.Attempt.State.Ended() {
-		return nil, fault.New(fault.Conflict, "run %d is going on", r.ID).
-			WithHint("wait for its end, or stop it with: executioner cancel %d", r.ID)
-	}
 	wf, err := s.Workflow(ctx, r.Attempt.Hash)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ type scanner struct {
 
 // readJSON returns the tree of a JSON file, or nil after reporting why it can't be read.
 func readJSON(data []byte, rep *reporter) *tree {
-	s := &scanner{data: data, tree: &tree{data: data, nodes: make([]node, 0, len(data)/24+16)}, rep: rep}
+	s := &scanner{data: data, tree: &tree{data: data, nodes: make([]node, 0, len(data)/16+16)}, rep: rep}
 	if !s.value(0) {
 		return nil
 	}

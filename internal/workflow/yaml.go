@@ -102,12 +102,37 @@ func (r *yamlReader) parse() (doc ast.Node) {
 		r.syntax(err)
 		return nil
 	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		r.rep.errorHint(0, "write one, or let `executioner init` write a first one", "the file is empty")
-		return nil
-	}
-	return file.Docs[0].Body
+	return r.only(file)
 }
+
+// only returns the one document of a file. Directives come as documents of their own.
+func (r *yamlReader) only(file *ast.File) (only ast.Node) {
+	for _, doc := range file.Docs {
+		switch _, directive := doc.Body.(*ast.DirectiveNode); {
+		case doc.Body == nil || directive:
+		case only == nil:
+			only = doc.Body
+		default: // after a line with three dots
+			r.rep.error(r.pos(first(doc.Body)), secondDocument)
+			return nil
+		}
+	}
+	if only == nil {
+		r.rep.errorHint(0, "write one, or let `executioner init` write a first one", "the file is empty")
+	}
+	return only
+}
+
+// first returns the token with which a node begins: a block mapping has no bracket, it
+// begins with its first name.
+func first(n ast.Node) *token.Token {
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return m.Values[0].Key.GetToken()
+	}
+	return n.GetToken()
+}
+
+const secondDocument = "a workflow file must have one YAML document, and a second begins here"
 
 // syntax reports an error of the YAML module at its place.
 func (r *yamlReader) syntax(err error) {
@@ -192,9 +217,9 @@ func (r *yamlReader) value(n ast.Node, depth int) bool {
 	case *ast.SequenceNode:
 		return r.list(n, depth)
 	case *ast.MappingNode:
-		return r.object(n.GetToken(), n.Values, depth)
+		return r.object(first(n), n.Values, depth)
 	case *ast.MappingValueNode:
-		return r.object(n.GetToken(), []*ast.MappingValueNode{n}, depth)
+		return r.object(n.Key.GetToken(), []*ast.MappingValueNode{n}, depth)
 	case *ast.AnchorNode:
 		r.anchors[n.Name.GetToken().Value] = n.Value
 		return r.value(n.Value, depth+1)
@@ -265,11 +290,7 @@ func (r *yamlReader) tagged(n *ast.TagNode, depth int) bool {
 
 // object reads a mapping; names of its own go before those that << merges into it.
 func (r *yamlReader) object(at *token.Token, values []*ast.MappingValueNode, depth int) bool {
-	start := at
-	if len(values) > 0 && at.Type == token.MappingValueType { // a block has no bracket: it begins with its first name
-		start = values[0].Key.GetToken()
-	}
-	self, ok := r.add(objectNode, start)
+	self, ok := r.add(objectNode, at)
 	if !ok {
 		return false
 	}

@@ -27,23 +27,26 @@ type level struct {
 const (
 	maxYAMLPaths  = 1 << 30
 	maxYAMLNames  = 100_000_000 // about 14,000 names in one mapping
-	maxYAMLAbsent = 5_000_000_000
+	maxYAMLAbsent = 2_000_000_000
 )
 
 func newYAMLGuard(r *yamlReader) *yamlGuard { return &yamlGuard{yamlReader: r} }
 
 // allows reports whether the parser may have the tokens, and reports why not.
 func (g *yamlGuard) allows(tokens token.Tokens) bool {
-	content := false
+	content, directive := false, 0
 	for _, t := range tokens {
-		if t.Type == token.CommentType {
+		if t.Type == token.DirectiveType {
+			directive = t.Position.Line
+		}
+		if t.Type == token.CommentType || t.Position.Line == directive {
 			continue
 		}
 		if t.Type == token.DocumentHeaderType && content {
-			g.rep.error(g.pos(t), "a workflow file must have one YAML document, and a second begins here")
+			g.rep.error(g.pos(t), secondDocument)
 			return false
 		}
-		content = content || t.Type != token.DocumentHeaderType && t.Type != token.DirectiveType
+		content = content || t.Type != token.DocumentHeaderType
 		g.see(t)
 		if why := g.excess(len(tokens)); why != "" {
 			g.rep.errorHint(g.pos(t), "write it as JSON, which has no such limit", "the YAML has %s", why)

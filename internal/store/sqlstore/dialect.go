@@ -10,7 +10,6 @@ import (
 
 // dialect holds what differs between the databases.
 type dialect struct {
-	name       string
 	goose      goose.Dialect
 	migrations fs.FS // the *.sql files of this database, at its root
 	version    int64 // of the newest migration

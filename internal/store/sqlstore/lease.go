@@ -27,8 +27,12 @@ func (s *Store) Acquire(ctx context.Context, id run.ID, owner store.Owner, ttl t
 		if err := seen.refuse(id, s.cfg.Now(), dead); err != nil {
 			return store.Lease{}, err
 		}
-		if taken, err := s.take(ctx, id, seen, owner, ttl); taken || err != nil {
-			return store.Lease{Run: id, Epoch: seen.epoch + 1}, err
+		taken, err := s.take(ctx, id, seen, owner, ttl)
+		if err != nil {
+			return store.Lease{}, err
+		}
+		if taken {
+			return store.Lease{Run: id, Epoch: seen.epoch + 1}, nil
 		}
 	}
 }
@@ -78,7 +82,7 @@ func (s *Store) take(ctx context.Context, id run.ID, seen holding, owner store.O
 		taken = n == 1
 		return err
 	})
-	return taken && err == nil, err
+	return taken, err
 }
 
 const (

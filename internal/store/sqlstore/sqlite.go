@@ -140,7 +140,6 @@ func sqliteDialect(path string) dialect {
 		panic(err) // the path is a constant that fs.ValidPath accepts
 	}
 	return dialect{
-		name:       "sqlite",
 		goose:      goose.DialectSQLite3,
 		migrations: migrations,
 		version:    sqliteVersion,

@@ -1,0 +1,153 @@
+// Package enginetest is a made-up world for tests of engines: processes that take
+// virtual time and end as they are told, and that go on when the program that started
+// them is gone. It keeps a ledger of what really happened and checks, from the inside,
+// that nothing is acted on before it is recorded.
+//
+// It is for tests only, in a bubble of testing/synctest.
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// End is how a task ends by itself, and how long it takes to end when it is stopped.
+type End struct {
+	After   time.Duration // since its start
+	Outcome run.Outcome
+	Grace   time.Duration // since it was asked to stop
+}
+
+// Process is one task that was started.
+type Process struct {
+	ID      run.TaskID
+	Began   time.Time
+	Ended   time.Time    // zero while it runs
+	Outcome run.Outcome  // how it ended
+	Stop    *engine.Stop // the first that reached it
+	end     *time.Timer
+	grace   time.Duration
+	over    func(run.Outcome)
+}
+
+// World holds the processes of all programs. It is safe for concurrent use.
+type World struct {
+	t    testing.TB
+	st   store.Store // the truth, read without going through any program
+	ends func(engine.Task) End
+
+	mu    sync.Mutex // guards all below and the processes: timers and programs are many
+	procs []*Process // in the order of their starts
+}
+
+// New returns a world without processes. ends says how each task ends.
+func New(t testing.TB, st store.Store, ends func(engine.Task) End) *World {
+	return &World{t: t, st: st, ends: ends}
+}
+
+// Ledger returns all processes there have been, in the order of their starts.
+func (w *World) Ledger() []Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([]Process, len(w.procs))
+	for i, p := range w.procs {
+		all[i] = *p
+	}
+	return all
+}
+
+// Alive returns the ids of processes that belong to tasks and still run.
+func (w *World) Alive(tasks []run.TaskID) []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var pids []int
+	for pid, p := range w.procs {
+		if p.Ended.IsZero() && slices.Contains(tasks, p.ID) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// KillAll ends the processes of tasks, as a signal from outside would.
+func (w *World) KillAll(tasks []run.TaskID) {
+	w.mu.Lock()
+	procs := slices.Clone(w.procs)
+	w.mu.Unlock()
+	for _, pid := range w.Alive(tasks) {
+		w.finish(procs[pid], run.Outcome{State: run.Failed, Reason: run.Signal, Signal: 9, ExitCode: run.NoExitCode})
+	}
+}
+
+// start begins a process, after it has checked that this was recorded.
+func (w *World) start(t engine.Task, over func(run.Outcome)) {
+	if err := w.recorded(t.ID); err != nil {
+		w.t.Errorf("%s started: %v", t.ID, err)
+	}
+	e := w.ends(t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.procs {
+		if p.ID == t.ID {
+			w.t.Errorf("%s started twice", t.ID)
+		}
+	}
+	p := &Process{ID: t.ID, Began: time.Now(), grace: e.Grace, over: over}
+	p.end = time.AfterFunc(e.After, func() { w.finish(p, e.Outcome) })
+	w.procs = append(w.procs, p)
+}
+
+// recorded checks that the last that was recorded of a task's job is that it starts.
+func (w *World) recorded(id run.TaskID) error {
+	ts, err := w.st.Transitions(w.t.Context(), id.Run, 0, 0)
+	if err != nil {
+		return err
+	}
+	for _, t := range slices.Backward(ts) {
+		if t.Job != id.Job || t.Mark() {
+			continue
+		}
+		if t.To != run.Running || t.Attempt != id.Attempt || t.Try != id.Try {
+			return fmt.Errorf("recorded is %+v", t)
+		}
+		return nil
+	}
+	return fmt.Errorf("nothing is recorded")
+}
+
+func (w *World) finish(p *Process, o run.Outcome) {
+	w.mu.Lock()
+	if !p.Ended.IsZero() {
+		w.mu.Unlock()
+		return
+	}
+	p.end.Stop()
+	p.Ended, p.Outcome = time.Now(), o
+	w.mu.Unlock()
+	p.over(o)
+}
+
+// stop asks a process to end.
+func (w *World) stop(s engine.Stop) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.procs {
+		if p.ID == s.ID && p.Ended.IsZero() && p.Stop == nil {
+			p.Stop = &s
+			p.end.Stop()
+			p.end = time.AfterFunc(p.grace, func() { w.finish(p, stopped(s)) })
+		}
+	}
+}
+
+// stopped is the outcome of a task that was stopped.
+func stopped(s engine.Stop) run.Outcome {
+	return run.Outcome{State: s.State, Reason: s.Reason, Detail: s.Detail, ExitCode: run.NoExitCode}
+}
