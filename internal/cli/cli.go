@@ -137,7 +137,8 @@ func (c *command) open(cmd *cobra.Command, trouble func(error)) (Backend, error)
 		return b, err
 	}
 	if err := b.Runs.Reconcile(cmd.Context()); err != nil {
-		return b, errors.Join(err, b.Close())
+		// A run that can't be ended is no reason not to work with the others.
+		c.warn(workflow.Problems{{Msg: "a run whose program is gone can't be ended: " + message(err), Hint: fault.HintOf(err), Warning: true}})
 	}
 	return b, nil
 }

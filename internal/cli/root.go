@@ -82,16 +82,20 @@ func flagGroups(cmd *cobra.Command) error {
 }
 
 // unknownCommand says what was probably meant.
-func unknownCommand(root *cobra.Command, word string) error {
+func unknownCommand(parent *cobra.Command, word string) error {
 	var names []string
-	for _, sub := range root.Commands() {
+	for _, sub := range parent.Commands() {
 		if sub.IsAvailableCommand() {
 			names = append(names, sub.Name())
 		}
 	}
-	err := fault.New(fault.Usage, "there is no command %q", word)
+	path := parent.CommandPath()
+	err := fault.New(fault.Usage, "there is no command %q", path+" "+word)
 	if near := nearest.Of(word, names); near != "" {
-		return err.WithHint("did you mean: executioner %s?", near)
+		return err.WithHint("did you mean: %s %s?", path, near)
+	}
+	if parent.HasParent() {
+		return err.WithHint("%s --help shows its commands", path)
 	}
 	return err.WithHint("to run a file: executioner run %s; executioner --help shows all commands", quote(word))
 }
@@ -102,6 +106,8 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		switch {
 		case len(args) < n:
 			return fault.New(fault.Usage, "%s needs %s", cmd.CommandPath(), what).WithHint("%s", cmd.UseLine())
+		case n == 0 && len(args) > 0:
+			return fault.New(fault.Usage, "%s takes no argument, but there is %q", cmd.CommandPath(), args[0]).WithHint("%s", cmd.UseLine())
 		case len(args) > n:
 			return fault.New(fault.Usage, "%s takes %s only, not also %q", cmd.CommandPath(), what, args[n]).WithHint("%s", cmd.UseLine())
 		}

@@ -41,7 +41,7 @@ A time is given as 2026-01-31, "2026-01-31 12:00", RFC 3339 (2026-01-31T12:00:00
 as how long ago: 90m, 24h, 7d.`,
 		Example: `  executioner runs list --application nightly --state failed,timeout --since 7d
   executioner runs list --json | jq '.runs[].run'`,
-		Args: exactly(0, "no argument"),
+		Args: exactly(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := f.filter(time.Now())
 			if err != nil {

@@ -66,7 +66,7 @@ func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) erro
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
 }
 
-func (c *command) showTotals(w io.Writer, d *runs.Details) {
+func (c *command) showTotals(w *bufio.Writer, d *runs.Details) {
 	p := c.paint()
 	v := &d.View
 	fmt.Fprintf(w, "%s  run %d%s  %s%s\n", p.bold(oneLine(v.Application)), v.Run, again(v.Attempt),
@@ -83,11 +83,13 @@ func (c *command) showTotals(w io.Writer, d *runs.Details) {
 		return
 	}
 	fmt.Fprint(w, "  attempts\n")
+	var t table
 	for i := range d.Attempts {
 		a := &d.Attempts[i]
-		fmt.Fprintf(w, "    #%d  %s  %s  %s  %d/%d jobs done\n", a.Number, a.State, stamp(at(a.StartedAt)),
-			lasted(at(a.StartedAt), at(a.EndedAt), time.Now()), a.Counts.Succeeded, a.Counts.Total)
+		t.add("#"+itoa(a.Number), a.State.String(), stamp(at(a.StartedAt)),
+			lasted(at(a.StartedAt), at(a.EndedAt), time.Now()), fmt.Sprintf("%d/%d jobs done", a.Counts.Succeeded, a.Counts.Total))
 	}
+	t.write(w, "    ", nil)
 }
 
 // runWhy adds to a state what it does not say by itself.

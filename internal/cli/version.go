@@ -12,7 +12,7 @@ func (c *command) versionCommand() *cobra.Command {
 		Short: "Say which version this is",
 		Example: `  executioner version
   executioner version --json | jq -r .version`,
-		Args: exactly(0, "no argument"),
+		Args: exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			if c.json {
 				c.printJSON(c.Out, c.Build)

@@ -19,11 +19,13 @@ const checkOutput = 4096
 
 // check runs checks in order and returns what is wrong, or "".
 func (t *task) check(checks []workflow.Check, env workflow.Environment, environ []string, log *joblog.Writer) string {
+	from, to := log.Range()
 	for _, c := range checks {
 		result := check.Run(t.ctx, c, check.Input{
 			Dir:     t.runner.cfg.Workflow.WorkingDir,
 			Log:     joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run),
-			LogFrom: log.From(),
+			LogFrom: from,
+			LogTo:   to,
 			Now:     time.Now(),
 			Env:     env.Expand,
 			Exec: func(ctx context.Context, command string, timeout time.Duration) (int, []byte, error) {

@@ -15,6 +15,8 @@ func TestOf(t *testing.T) {
 		{"dependancies", "dependencies"},
 		{"timeot", "timeout"},
 		{"ix", "id"},
+		{"x", ""},  // one letter is near to everything
+		{"ID", "id"},
 		{"retries", ""},
 		{"", ""},
 		{"größe", ""},

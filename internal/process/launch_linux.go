@@ -27,6 +27,11 @@ func newPipe() (r, w int, err error) {
 	return fds[0], fds[1], nil
 }
 
+// largePipe is what an unprivileged user may have, as long as there are not too many.
+const largePipe = 1 << 20
+
+func growPipe(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, largePipe) }
+
 // begin starts the program of p and closes w, which then only the child has.
 func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	defer func() { _ = unix.Close(w) }()

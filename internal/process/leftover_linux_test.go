@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -125,6 +126,12 @@ func TestWithoutMarks(t *testing.T) {
 		if pid := pidFrom(t, spec.Dir, "pid"); o.Survivors != 0 || isRunning(pid) {
 			t.Errorf("%s: %+v", text, o)
 		}
+		spec.KillLeftover = false
+		_ = os.Remove(spec.Dir + "/pid")
+		if o := start(t, h, spec).Wait(); o.Survivors != 1 {
+			t.Errorf("%s: %+v", text, o)
+		}
+		end(t, pidFrom(t, spec.Dir, "pid")) // reaped although nothing says any more whose it was
 	}
 }
 
@@ -202,5 +209,84 @@ func TestManyInParallel(t *testing.T) {
 	defer h.mu.Unlock()
 	if len(h.mains)+len(h.live)+len(h.drains) != 0 {
 		t.Errorf("still known: %d mains, %d live, %d drains", len(h.mains), len(h.live), len(h.drains))
+	}
+}
+
+// bornBy forks a program the way Start does, up to the moment before the host knows it.
+func bornBy(t *testing.T, h *Host, p *Process) {
+	t.Helper()
+	pid, err := h.fork("/bin/true", []string{"true"}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pid = pid
+}
+
+// TestStartingProgramIsNotReaped: a program that ends before its start is through looks
+// much like an orphan, and its status must not be taken. (Seen with 500 jobs at once.)
+func TestStartingProgramIsNotReaped(t *testing.T) {
+	h := newHost(t)
+	for _, stamped := range []bool{false, true} {
+		p := &Process{}
+		h.marker.takeOff(p)
+		bornBy(t, h, p)
+		if stamped {
+			h.marker.stamp(p)
+		}
+		eventually(t, "its end", func() bool { return !isRunning(p.pid) })
+		h.reapOrphans()
+		h.marker.land(p)
+		if got, err := unix.Wait4(p.pid, nil, 0, nil); got != p.pid {
+			t.Errorf("stamped %v: %v", stamped, err)
+		}
+	}
+}
+
+// TestTwinBirths: a birth mark that two tries share proves nothing, their own marks do.
+func TestTwinBirths(t *testing.T) {
+	h := newHost(t)
+	single, a, b := &Process{}, &Process{}, &Process{}
+	h.marker.takeOff(single)
+	bornBy(t, h, single)
+	h.marker.stamp(single)
+	h.marker.takeOff(a)
+	h.marker.takeOff(b) // before a was forked
+	bornBy(t, h, a)
+	bornBy(t, h, b)
+	h.marker.stamp(a)
+	h.marker.stamp(b)
+	if a.marks.birth != b.marks.birth || a.marks.own == b.marks.own {
+		t.Fatalf("births %d %d, own %d %d", a.marks.birth, b.marks.birth, a.marks.own, b.marks.own)
+	}
+	for _, p := range []*Process{single, a, b} {
+		if p.marks.has(p.marks.birth) != (p == single) || !p.marks.has(p.marks.own) || p.marks.has(0) {
+			t.Errorf("%+v", &p.marks)
+		}
+		h.marker.land(p)
+		_, _ = unix.Wait4(p.pid, nil, 0, nil)
+	}
+	if len(h.marker.births)+len(h.marker.flying) != 0 {
+		t.Error("something is kept for ever")
+	}
+	var now unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_LOCKS, nil, &now); err != nil || now != h.marker.own {
+		t.Errorf("our own limit is %+v", now)
+	}
+}
+
+// TestAbort: what was started while the host was being closed does not stay.
+func TestAbort(t *testing.T) {
+	h := newHost(t)
+	p := &Process{pidfd: -1}
+	pid, err := h.fork("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pid = pid
+	if err := p.abort(); err != errHostClosed {
+		t.Error(err)
+	}
+	if _, there := readStat(pid); there {
+		t.Error("still there")
 	}
 }

@@ -35,7 +35,6 @@ var helpers = map[string]func(args []string){
 	"files":   helperFiles,
 	"tasks":   helperTasks,
 	"forever": helperForever,
-	"eat":     helperEat,
 }
 
 // helperEngine runs a shell script as a job and prints its output: an engine in a process of its own.
@@ -102,17 +101,6 @@ func helperForever(args []string) {
 	check(os.WriteFile(args[0]+".tmp", []byte(strconv.Itoa(os.Getpid())), 0o600))
 	check(os.Rename(args[0]+".tmp", args[0]))
 	time.Sleep(time.Hour)
-}
-
-// helperEat takes so many MiB of memory and ends.
-func helperEat(args []string) {
-	mib, err := strconv.Atoi(args[0])
-	check(err)
-	b := make([]byte, mib<<20)
-	for i := 0; i < len(b); i += 4096 {
-		b[i] = 1
-	}
-	fmt.Println(len(b))
 }
 
 func check(err error) {

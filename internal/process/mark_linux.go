@@ -30,7 +30,7 @@ type marker struct {
 
 	mu     sync.Mutex // guards the three below, which concurrent starts share
 	last   uint64
-	flying map[*Process]uint64 // forks under way: the birth mark from which on they may have one
+	flying map[*Process]uint64 // forks under way: the least mark that the program may be seen with
 	births map[uint64]*Process // who got which; as long as somebody else may get it too
 }
 
@@ -69,7 +69,7 @@ func (m *marker) takeOff(p *Process) {
 	defer m.mu.Unlock()
 	m.last += 2
 	p.marks.own = m.last
-	m.flying[p] = m.last + 1
+	m.flying[p] = m.last
 	_ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: m.last + 1, Max: m.own.Max}, nil)
 }
 
@@ -114,7 +114,7 @@ func (m *marker) land(p *Process) {
 	}
 }
 
-// oldest returns the first mark with which a program may be born that is not known yet.
+// oldest returns the least mark that a program may have that is not known yet.
 // Call it with mu held.
 func (m *marker) oldest() uint64 {
 	first := uint64(math.MaxUint64)

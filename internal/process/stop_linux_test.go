@@ -58,6 +58,19 @@ func TestStopReachesEveryone(t *testing.T) {
 	}
 }
 
+// TestStoppedJobSeesTheRequest: SIGTERM alone would wait for a SIGCONT that never comes.
+func TestStoppedJobSeesTheRequest(t *testing.T) {
+	spec := script(t, "trap 'exit 5' TERM; echo $$ > pid; kill -STOP $$; while :; do sleep 0.01; done")
+	spec.Grace = time.Hour
+	p := start(t, newHost(t), spec)
+	pid := pidFrom(t, spec.Dir, "pid")
+	eventually(t, "it stops itself", func() bool { e, _ := readStat(pid); return e.state == 'T' })
+	p.Stop(run.Cancelled, run.RunCancelled, "")
+	if o := p.Wait(); o.ExitCode != 5 {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestDetachedBeforeAnyLook: an orphan without environment, session or open pipe of its
 // job is found by its mark alone, also among other jobs, and those are not touched.
 func TestDetachedBeforeAnyLook(t *testing.T) {

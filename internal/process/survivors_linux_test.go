@@ -27,7 +27,11 @@ func deadEngine(t *testing.T, job, cookie string) (dir string, pid int) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	t.Cleanup(func() { _ = unix.Kill(pid, unix.SIGKILL) })
+	t.Cleanup(func() {
+		if _, left, err := KillSurvivors(context.Background(), cookie, 0); len(left) > 0 || err != nil {
+			t.Errorf("left %v, %v", left, err)
+		}
+	})
 	return dir, pid
 }
 

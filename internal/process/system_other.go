@@ -81,6 +81,8 @@ func newPipe() (r, w int, err error) {
 	return fds[0], fds[1], nil
 }
 
+func growPipe(uintptr) {}
+
 // awaitExit returns when the program has ended, after its output did.
 func (p *Process) awaitExit() { <-p.exited }
 

@@ -238,22 +238,26 @@ func endSentence(t *run.Transition) string {
 }
 
 // Ending says in a few words how a try ended, as in "failed with exit code 3".
-func Ending(t *run.Transition) string {
+func Ending(t *run.Transition) string { return ending(t) + detail(t) }
+
+// ending is Ending without the detail.
+func ending(t *run.Transition) string {
 	switch {
 	case t.To == run.Success && t.Reason == run.EmptyCommand:
 		return "succeeded, because there was no command to run"
 	case t.To == run.Success:
 		return "succeeded"
 	case t.Reason == run.Exited && t.Outcome != nil:
-		return fmt.Sprintf("failed with exit code %d", t.Outcome.ExitCode) + detail(t)
+		return fmt.Sprintf("failed with exit code %d", t.Outcome.ExitCode)
 	case t.Reason == run.Signal && t.Outcome != nil:
-		return fmt.Sprintf("was ended by signal %d", t.Outcome.Signal) + detail(t)
+		return fmt.Sprintf("was ended by signal %d", t.Outcome.Signal)
+	case t.Reason == run.TimedOut && t.Detail != "":
+		return "was stopped" // the detail says all
 	}
-	words, ok := endings[t.Reason]
-	if !ok {
-		words = "ended as " + t.To.String() + " (" + string(t.Reason) + ")"
+	if words, ok := endings[t.Reason]; ok {
+		return words
 	}
-	return words + detail(t)
+	return "ended as " + t.To.String() + " (" + string(t.Reason) + ")"
 }
 
 var endings = map[run.Reason]string{

@@ -68,11 +68,14 @@ func (t *Teller) tries(tr *run.Transition) string {
 }
 
 func (t *Teller) ended(tr *run.Transition) (level, text string) {
-	level, text = LevelError, Ending(tr)
+	level, text = LevelError, ending(tr)
 	if tr.To == run.Success {
 		level = LevelInfo
 	}
-	text += after(tr.At.Sub(t.started[tr.Job]))
+	if tr.Reason != run.PrecheckFailed && tr.Reason != run.StartFailed { // it did run
+		text += after(tr.At.Sub(t.started[tr.Job]))
+	}
+	text += detail(tr)
 	delete(t.started, tr.Job)
 	if !tr.Until.IsZero() {
 		level = LevelWarning

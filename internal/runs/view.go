@@ -187,11 +187,10 @@ func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 		t := &h.Transitions[n]
 		if i, ok := index[t.Job]; ok && t.Job != "" {
 			views[i].apply(t)
-		}
-	}
-	if n := len(h.Transitions); n > 0 && endsRun(&h.Transitions[n-1]) {
-		for i := range views {
-			views[i].RetryAt = nil // nothing is repeated any more
+		} else if endsRun(t) {
+			for i := range views {
+				views[i].RetryAt = nil // nothing is repeated any more
+			}
 		}
 	}
 	for _, o := range h.Overrides {

@@ -109,9 +109,6 @@ func decodeWorkflow(t *tree, name string, host Host, rep *reporter) *Workflow {
 func (d *decoder) finish(w *draft) {
 	w.Application = firstOf(w.Application, w.name, baseName(w.File), "workflow")
 	w.MaxWorkers, w.Sequential = w.workers, !w.parallel
-	if w.Sequential {
-		w.MaxWorkers = 1
-	}
 }
 
 func firstOf(texts ...string) string {

@@ -252,7 +252,7 @@ func TestSmallChoices(t *testing.T) {
 	}{
 		{"name is the fallback", `"name": "n",`, func(w *Workflow) any { return w.Application }, "n"},
 		{"blank name is none", `"name": " ", "application_name": "",`, func(w *Workflow) any { return w.Application }, "f"},
-		{"not parallel means one worker", `"max_workers": 8,`, func(w *Workflow) any { return []any{w.MaxWorkers, w.Sequential} }, []any{1, true}},
+		{"not parallel keeps max_workers for --parallel", `"max_workers": 8,`, func(w *Workflow) any { return []any{w.MaxWorkers, w.Sequential} }, []any{8, true}},
 		{"parallel alone", `"parallel": true,`, func(w *Workflow) any { return []any{w.MaxWorkers, w.Sequential} }, []any{1, false}},
 		{"inherit all", `"inherit_shell_env": true,`, func(w *Workflow) any { return w.Inherit }, Inherit{All: true}},
 		{"inherit none", `"inherit_shell_env": false,`, func(w *Workflow) any { return w.Inherit }, Inherit{}},

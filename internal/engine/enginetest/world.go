@@ -1,7 +1,8 @@
 // Package enginetest is a made-up world for tests of engines: processes that take
 // virtual time and end as they are told, and that go on when the program that started
 // them is gone. It keeps a ledger of what really happened and checks, from the inside,
-// that nothing is acted on before it is recorded.
+// that nothing is acted on before it is recorded, that no task starts twice, and that
+// no job runs beside itself.
 //
 // It is for tests only, in a bubble of testing/synctest.
 package enginetest
@@ -95,8 +96,11 @@ func (w *World) start(t engine.Task, over func(run.Outcome)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.procs {
-		if p.ID == t.ID {
+		switch {
+		case p.ID == t.ID:
 			w.t.Errorf("%s started twice", t.ID)
+		case p.ID.Run == t.ID.Run && p.ID.Job == t.ID.Job && p.Ended.IsZero():
+			w.t.Errorf("%s started while %s was still running", t.ID, p.ID)
 		}
 	}
 	p := &Process{ID: t.ID, Began: time.Now(), grace: e.Grace, over: over}

@@ -6,8 +6,8 @@ import (
 	"github.com/executionerhq/executioner/internal/run"
 )
 
-// Binding a value costs more than anything else here, so a transition without an
-// outcome, which is most of them, goes through a narrower statement.
+// A transition without an outcome, which is most of them, goes through a narrower
+// statement, so that nothing is bound for columns that stay NULL.
 const (
 	plainColumns   = "run_id, seq, attempt, job, try_no, from_state, to_state, reason, cause, detail, at_us, until_us"
 	outcomeColumns = plainColumns + ", exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, " +

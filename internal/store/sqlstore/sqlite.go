@@ -27,8 +27,7 @@ const (
 	sqliteVersion = 1
 	// sqliteApplication marks a file as ours ("Exec"), so that no other program's is taken for one.
 	sqliteApplication = 0x45786563
-	// sqliteReaders is the number of connections that read. They only share the
-	// processor, so more would not be faster.
+	// sqliteReaders is the number of connections that read, each with a cache of its own.
 	sqliteReaders = 4
 )
 

@@ -113,7 +113,7 @@ func checkKept(t *testing.T, s *Store, id run.ID, last int64) {
 	if last == 0 || r.Seq < last || r.Seq%7 != 0 || int64(len(ts)) != r.Seq {
 		t.Errorf("run %d: %d acknowledged, %d counted, %d there", id, last, r.Seq, len(ts))
 	}
-	// The counts were committed with the transitions: per batch of 7, from -3+2 to running and 3 succeeded.
+	// The counts were committed with the transitions.
 	var want run.Counts
 	for i := range ts {
 		want.Apply(&ts[i])

@@ -55,7 +55,7 @@ CREATE TABLE attempts (
 -- exit_code to survivors are the outcome of a try; exit_code is NULL where there is none.
 -- out_state, out_reason and out_detail are set only where they differ from
 -- to_state, reason and detail. run_id has no foreign key: the statement that checks
--- the lease finds the run, and looking it up again for each row was a tenth of the cost.
+-- the lease has found the run in the same transaction, so it would be looked up twice.
 CREATE TABLE transitions (
     run_id        INTEGER NOT NULL,
     seq           INTEGER NOT NULL CHECK (seq > 0),
