@@ -102,7 +102,7 @@ func parseStates(lists []string) ([]run.State, error) {
 func unknownState(word string) error {
 	err := fault.New(fault.Usage, "there is no state %q", word)
 	names := stateNames()
-	if near := nearest.Of(word, names); near != "" {
+	if near := nearest.Of(strings.ToUpper(word), names); near != "" {
 		return err.WithHint("did you mean %s?", near)
 	}
 	return err.WithHint("the states are %s", strings.Join(names, ", "))

@@ -12,12 +12,9 @@ func (p *Plan) applyRun(t *run.Transition) {
 		p.state = t.To
 		return
 	}
-	p.halt.stop = p.halt.stop || t.Reason == run.RunCancelled || t.Reason == run.Interrupted
-	p.halt.asked, p.halt.detail = t.Reason, t.Detail
-	if !p.halt.on {
-		p.halt.on, p.halt.state, p.halt.reason = true, run.Cancelled, t.Reason
-	}
-	if p.halt.stop {
+	stop := t.Reason == run.RunCancelled || t.Reason == run.Interrupted
+	p.halt = halt{on: true, stop: stop, state: run.Cancelled, reason: t.Reason, detail: t.Detail, asked: t.Reason}
+	if stop {
 		p.stopRunning()
 	}
 }
@@ -52,7 +49,7 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 	case run.Failed, run.Timeout:
 		p.applyFailure(i, t.Until)
 	case run.Cancelled:
-		if t.Reason == run.JobCancelled || !p.halt.on {
+		if !p.halt.on {
 			p.fail(i)
 		}
 	case run.Success, run.Skipped:
@@ -91,7 +88,7 @@ func (p *Plan) applyDone(i int, t *run.Transition) {
 	}
 	for _, d := range p.graph.of(i) {
 		k := &p.jobs[d]
-		if k.unmet--; k.unmet == 0 && k.state == run.Pending {
+		if k.unmet--; k.unmet == 0 {
 			p.met.push(int(d))
 		}
 	}
@@ -119,10 +116,9 @@ func (p *Plan) fail(i int) {
 func (p *Plan) doom(i, cause int) {
 	for _, d := range p.graph.of(i) {
 		k := &p.jobs[d]
-		if k.state != run.Pending || k.cause >= 0 {
-			continue
+		if k.cause < 0 {
+			k.cause = int32(cause)
+			p.doomed.push(int(d))
 		}
-		k.cause = int32(cause)
-		p.doomed.push(int(d))
 	}
 }

@@ -272,9 +272,10 @@ func (p *Plan) requeue() {
 	}
 }
 
-// dispatch starts ready jobs while there is room.
+// dispatch starts ready jobs while there is room. Once nothing may start any more, no
+// job is QUEUED and what is left in the list is out of date.
 func (p *Plan) dispatch() {
-	for !p.halt.on && p.counts.Running < p.opt.Workers && p.ready.len() > 0 {
+	for p.counts.Running < p.opt.Workers && p.ready.len() > 0 {
 		i := p.ready.pop()
 		j := &p.jobs[i]
 		if j.state != run.Queued {

@@ -18,7 +18,7 @@ type system struct {
 	children int // /proc/self/task/PID/children of the main thread, who gets all orphans; -1: not offered
 	masked   bool
 	ignored  chan os.Signal
-	adopting bool // we were no subreaper before
+	adopting bool // we made ourselves the subreaper
 	marker   marker
 	memory   oomCounter
 	ownPeak  ownPeak

@@ -19,7 +19,8 @@ import (
 // A child has the limits that its parent had at the fork, and Go has no place for a
 // change between fork and exec. Setting the mark from outside afterwards comes too late
 // on a busy host (of 500 jobs started at once, 360 orphaned a process before that), and
-// letting starts take turns doubles their time there. So each try has two marks: this
+// letting starts take turns made them some 12 % slower on two busy cores and would allow
+// one fork at a time on however many. So each try has two marks: this
 // program itself carries a new birth mark before each fork, and the child gets a mark of
 // its own right after. What it forked in between has only the birth mark, which two tries
 // share when their forks coincide; that is noticed, and such a mark proves nothing.

@@ -2,9 +2,12 @@ package runs_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
@@ -57,8 +60,8 @@ type program struct {
 	hub    *event.Hub
 	ctx    context.Context // ends when the program crashes
 	end    context.CancelFunc
-	refuse error                                // what NewRunner returns
-	wrap   func(*enginetest.Runner) runs.Runner // nil: as it is
+	refuse error                         // what NewRunner returns
+	wrap   func(runs.Runner) runs.Runner // nil: as it is
 
 	mu       sync.Mutex // guards all below: a crash comes from anywhere
 	runners  []*enginetest.Runner
@@ -208,4 +211,118 @@ func flow(jobs ...string) *workflow.Workflow {
 		wf.Jobs = append(wf.Jobs, j)
 	}
 	return wf
+}
+
+// bubble runs a test with virtual time.
+func bubble(t *testing.T, test func(c *cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newCluster(t)) })
+}
+
+func (c *cluster) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// refused checks an error's code, message and hint.
+func (c *cluster) refused(err error, code fault.Code, message, hint string) {
+	c.Helper()
+	if fault.CodeOf(err) != code || err.Error() != message || fault.HintOf(err) != hint {
+		c.Errorf("got %q: %v\n  hint: %s\nwant %q: %s\n  hint: %s", fault.CodeOf(err), err, fault.HintOf(err), code, message, hint)
+	}
+}
+
+// run returns a run as it is now.
+func (c *cluster) run(id run.ID) store.Run {
+	c.Helper()
+	r, err := c.st.Run(c.Context(), id)
+	c.must(err)
+	return r
+}
+
+// is checks where a run's latest attempt stands.
+func (c *cluster) is(id run.ID, attempt int, state run.State, reason run.Reason) {
+	c.Helper()
+	if a := c.run(id).Attempt; a.Number != attempt || a.State != state || a.Reason != reason {
+		c.Errorf("run %d is in attempt %d: %s, %s; want attempt %d: %s, %s", id, a.Number, a.State, a.Reason, attempt, state, reason)
+	}
+}
+
+// story is what became of an attempt's jobs and of itself at its end: "name STATE reason".
+func (c *cluster) story(id run.ID, attempt int) []string {
+	c.Helper()
+	ts, err := c.st.Transitions(c.Context(), id, 0, 0)
+	c.must(err)
+	var lines []string
+	for _, t := range ts {
+		if t.Attempt == attempt && !t.Mark() && t.To.Ended() {
+			name := string(t.Job)
+			if name == "" {
+				name = "run"
+			}
+			lines = append(lines, fmt.Sprintf("%s %s %s", name, t.To, t.Reason))
+		}
+	}
+	return lines
+}
+
+func (c *cluster) equal(got, want []string) {
+	c.Helper()
+	if !slices.Equal(got, want) {
+		c.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// fails lets these jobs, or tries as "job/2", fail; all others succeed. Each takes a second.
+func (c *cluster) fails(names ...string) {
+	c.ends = func(t engine.Task) enginetest.End {
+		e := enginetest.End{After: time.Second, Outcome: succeeded}
+		if slices.Contains(names, string(t.ID.Job)) || slices.Contains(names, fmt.Sprintf("%s/%d", t.ID.Job, t.ID.Attempt)) {
+			e.Outcome = failed
+		}
+		return e
+	}
+}
+
+// started returns the tasks that began, in order.
+func (c *cluster) started() (ids []string) {
+	for _, p := range c.world.Ledger() {
+		ids = append(ids, p.ID.String())
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (p *program) submit(wf *workflow.Workflow, opt runs.Options) *runs.Execution {
+	p.c.Helper()
+	e, err := p.Submit(p.ctx, wf, opt)
+	p.c.must(err)
+	return e
+}
+
+func (p *program) resume(id run.ID, req runs.Resume) *runs.Execution {
+	p.c.Helper()
+	e, err := p.Resume(p.ctx, p.c.run(id), req)
+	p.c.must(err)
+	return e
+}
+
+// wait waits for an execution's end and returns its run.
+func (p *program) wait(e *runs.Execution) run.ID {
+	p.c.Helper()
+	_, err := e.Wait(p.ctx)
+	p.c.must(err)
+	return e.Run
+}
+
+// left begins to run a workflow and crashes after a while.
+func (p *program) left(wf *workflow.Workflow, opt runs.Options, after time.Duration) run.ID {
+	p.c.Helper()
+	e := p.submit(wf, opt)
+	time.Sleep(after)
+	p.crash()
+	_, _ = e.Wait(p.ctx) // so that its goroutines end; nobody hears what it says
+	return e.Run
 }

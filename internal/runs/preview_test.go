@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,14 +16,14 @@ import (
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// place is a host where no process is ever left, and programs are dead that are named.
+// place is a host where no process is ever left. Process 9 may be gone.
 type place struct {
 	Host
-	dead map[int]bool // by process id
+	gone atomic.Bool
 }
 
 func (p *place) Owner() store.Owner                    { return store.Owner{Host: "here", PID: 1} }
-func (p *place) Dead(o store.Owner) bool               { return p.dead[o.PID] }
+func (p *place) Dead(o store.Owner) bool               { return o.PID == 9 && p.gone.Load() }
 func (p *place) Survivors([]run.TaskID) ([]int, error) { return nil, nil }
 
 // chain is a workflow of a, b (needs a), c (needs a) and d (needs b and c).
@@ -47,7 +48,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	st, host := memstore.New(), &place{dead: map[int]bool{}}
+	st, host := memstore.New(), &place{}
 	return &world{New(Config{Store: st, Host: host}), t, st, host}
 }
 
@@ -171,7 +172,7 @@ func TestPreviewRun(t *testing.T) {
 	}
 }
 
-// TestPreviewTellsAStandstill has a cycle, which no valid workflow has.
+// TestPreviewOfACycle has a cycle, which no valid workflow has.
 func TestPreviewOfACycle(t *testing.T) {
 	wf := chain()
 	wf.Jobs[0].Needs = []int{3}
@@ -235,7 +236,7 @@ func TestPreviewOfARunThatIsNotOver(t *testing.T) {
 	if _, err := w.PreviewResume(t.Context(), w.run(id), Resume{}); fault.CodeOf(err) != fault.Locked {
 		t.Errorf("a run that is going on: %v", err)
 	}
-	w.host.dead[9] = true
+	w.host.gone.Store(true)
 	p, err := w.PreviewResume(t.Context(), w.run(id), Resume{})
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +283,7 @@ func TestAwaitEnd(t *testing.T) {
 		if _, err := w.AwaitEnd(ctx, open); fault.CodeOf(err) != fault.Cancelled {
 			t.Errorf("while it goes on: %v", err)
 		}
-		w.host.dead[9] = true
+		w.host.gone.Store(true)
 		r, err = w.AwaitEnd(t.Context(), open)
 		if err != nil || r.Attempt.State != run.Failed || r.Attempt.Reason != run.EngineLost {
 			t.Errorf("after its program has gone: %+v, %v", r.Attempt, err)
@@ -308,7 +309,7 @@ func TestAwaitJobs(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(time.Minute)
-			w.host.dead[9] = true
+			w.host.gone.Store(true)
 		}()
 		d, err = w.AwaitJobs(t.Context(), open, []run.JobID{"b", "d"})
 		if err != nil || d.View.State != run.Failed || d.View.Jobs[1].Reason != run.Lost {

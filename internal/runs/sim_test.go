@@ -28,7 +28,7 @@ import (
 
 // More of them: go test ./internal/runs -run Simulation -seeds 100000
 var (
-	seeds     = flag.Int("seeds", 2500, "how many random runs the simulation plays")
+	seeds     = flag.Int("seeds", 5000, "how many random runs the simulation plays")
 	firstSeed = flag.Uint64("first-seed", 1, "the first of them")
 )
 
@@ -195,7 +195,7 @@ func (s *sim) arm(p *program, life int) {
 	late := chance(d, 50) // it crashes after what it does, and not before
 	s.failing(p, life, inChange, late)
 	starts := 0
-	p.wrap = func(r *enginetest.Runner) runs.Runner {
+	p.wrap = func(r runs.Runner) runs.Runner {
 		return &fused{Runner: r, before: func() {
 			if starts++; starts-1 == inStart && !late {
 				p.crash()
@@ -248,7 +248,7 @@ func (s *sim) failing(p *program, life, crashAt int, late bool) {
 
 // fused is a runner that tells when it starts something.
 type fused struct {
-	*enginetest.Runner
+	runs.Runner
 	before, after func()
 }
 

@@ -23,6 +23,9 @@ func (s *Service) Submit(ctx context.Context, wf *workflow.Workflow, opt Options
 		return nil, err
 	}
 	file := wf.File
+	if file == "-" {
+		file = "" // the standard input, which can't be read again
+	}
 	if file != "" {
 		if abs, err := filepath.Abs(file); err == nil {
 			file = abs

@@ -64,14 +64,15 @@ func (w *World) Ledger() []Process {
 	return all
 }
 
-// Alive returns the ids of processes that belong to tasks and still run.
+// Alive returns the ids of processes that belong to tasks and still run. The n-th
+// process that was started has the id n.
 func (w *World) Alive(tasks []run.TaskID) []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var pids []int
-	for pid, p := range w.procs {
+	for i, p := range w.procs {
 		if p.Ended.IsZero() && slices.Contains(tasks, p.ID) {
-			pids = append(pids, pid)
+			pids = append(pids, i+1)
 		}
 	}
 	return pids
@@ -83,7 +84,7 @@ func (w *World) KillAll(tasks []run.TaskID) {
 	procs := slices.Clone(w.procs)
 	w.mu.Unlock()
 	for _, pid := range w.Alive(tasks) {
-		w.finish(procs[pid], run.Outcome{State: run.Failed, Reason: run.Signal, Signal: 9, ExitCode: run.NoExitCode})
+		w.finish(procs[pid-1], run.Outcome{State: run.Failed, Reason: run.Signal, Signal: 9, ExitCode: run.NoExitCode})
 	}
 }
 
