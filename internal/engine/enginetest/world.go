@@ -46,11 +46,18 @@ type World struct {
 
 	mu    sync.Mutex // guards all below and the processes: timers and programs are many
 	procs []*Process // in the order of their starts
+	read  map[run.ID]*journal
+}
+
+// journal is what has been read of a run's transitions.
+type journal struct {
+	seq  int64
+	last map[run.JobID]run.Transition // of each job; marks left out
 }
 
 // New returns a world without processes. ends says how each task ends.
 func New(t testing.TB, st store.Store, ends func(engine.Task) End) *World {
-	return &World{t: t, st: st, ends: ends}
+	return &World{t: t, st: st, ends: ends, read: make(map[run.ID]*journal)}
 }
 
 // Ledger returns all processes there have been, in the order of their starts.
@@ -90,12 +97,12 @@ func (w *World) KillAll(tasks []run.TaskID) {
 
 // start begins a process, after it has checked that this was recorded.
 func (w *World) start(t engine.Task, over func(run.Outcome)) {
-	if err := w.recorded(t.ID); err != nil {
-		w.t.Errorf("%s started: %v", t.ID, err)
-	}
 	e := w.ends(t)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.recorded(t.ID); err != nil {
+		w.t.Errorf("%s started: %v", t.ID, err)
+	}
 	for _, p := range w.procs {
 		switch {
 		case p.ID == t.ID:
@@ -110,21 +117,27 @@ func (w *World) start(t engine.Task, over func(run.Outcome)) {
 }
 
 // recorded checks that the last that was recorded of a task's job is that it starts.
+// The caller holds mu.
 func (w *World) recorded(id run.TaskID) error {
-	ts, err := w.st.Transitions(w.t.Context(), id.Run, 0, 0)
+	j := w.read[id.Run]
+	if j == nil {
+		j = &journal{last: make(map[run.JobID]run.Transition)}
+		w.read[id.Run] = j
+	}
+	ts, err := w.st.Transitions(w.t.Context(), id.Run, j.seq, 0)
 	if err != nil {
 		return err
 	}
-	for _, t := range slices.Backward(ts) {
-		if t.Job != id.Job || t.Mark() {
-			continue
+	for _, t := range ts {
+		j.seq = t.Seq
+		if !t.Mark() {
+			j.last[t.Job] = t
 		}
-		if t.To != run.Running || t.Attempt != id.Attempt || t.Try != id.Try {
-			return fmt.Errorf("recorded is %+v", t)
-		}
-		return nil
 	}
-	return fmt.Errorf("nothing is recorded")
+	if t := j.last[id.Job]; t.To != run.Running || t.Attempt != id.Attempt || t.Try != id.Try {
+		return fmt.Errorf("recorded is %+v", t)
+	}
+	return nil
 }
 
 func (w *World) finish(p *Process, o run.Outcome) {
