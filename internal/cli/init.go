@@ -61,8 +61,10 @@ func (c *command) writeFirst(file string) error {
 		return fault.New(fault.Conflict, "%s is there already, and was left alone", file).
 			WithHint("name another: executioner init %s", quote("my-"+filepath.Base(file)))
 	case err != nil:
-		return fault.Wrap(err, fault.Unavailable, "the workflow file can't be written").(*fault.Error).
-			WithHint("name one in a directory that exists: executioner init FILE")
+		return &fault.Error{
+			Code: fault.Unavailable, Msg: "the workflow file can't be written", Err: err,
+			Hint: "name one in a directory that exists: executioner init FILE",
+		}
 	}
 	text := strings.NewReplacer(
 		"@NAME@", yamlString(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))),

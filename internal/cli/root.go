@@ -75,8 +75,10 @@ func (c *command) groups() []group {
 // itself has no code.
 func flagGroups(cmd *cobra.Command) error {
 	if err := cmd.ValidateFlagGroups(); err != nil {
-		return fault.Wrap(err, fault.Usage, "these flags don't go together").(*fault.Error).
-			WithHint("leave all but one of them out; %s --help shows what they do", cmd.CommandPath())
+		return &fault.Error{
+			Code: fault.Usage, Msg: "these flags don't go together", Err: err,
+			Hint: "leave all but one of them out; " + cmd.CommandPath() + " --help shows what they do",
+		}
 	}
 	return nil
 }

@@ -143,14 +143,23 @@ func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	return table[CodeOf(err)].exit
+	return CodeOf(err).row().exit
 }
 
 // HTTPStatus returns the HTTP status for a code.
-func (c Code) HTTPStatus() int { return table[c].http }
+func (c Code) HTTPStatus() int { return c.row().http }
 
 // Level returns the level at which a fault with this code is logged.
-func (c Code) Level() slog.Level { return table[c].level }
+func (c Code) Level() slog.Level { return c.row().level }
+
+// row returns what a code means. A code that is not in the table is a bug of ours,
+// and must not look like success.
+func (c Code) row() row {
+	if r, ok := table[c]; ok {
+		return r
+	}
+	return table[Internal]
+}
 
 // Codes returns the closed list.
 func Codes() []Code {

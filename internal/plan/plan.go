@@ -337,7 +337,7 @@ func (p *Plan) unstick() {
 func (p *Plan) result() (run.State, run.Reason) {
 	c := &p.counts
 	switch {
-	case p.halt.stop && c.Cancelled > 0:
+	case p.halt.stop && (c.Cancelled > 0 || p.cutShort()):
 		return run.Cancelled, p.halt.asked
 	case p.halt.asked == run.EngineLost && c.Failed > 0:
 		return run.Failed, run.EngineLost
@@ -352,6 +352,12 @@ func (p *Plan) result() (run.State, run.Reason) {
 	default:
 		return run.Success, run.AllSucceeded
 	}
+}
+
+// cutShort reports whether a cancel took a failed job's next try from it.
+func (p *Plan) cutShort() bool {
+	return p.halt.state == run.Cancelled &&
+		slices.ContainsFunc(p.waiting.items, func(i int32) bool { return !p.jobs[i].stopped })
 }
 
 // mark records a decision about the run that changes no state.

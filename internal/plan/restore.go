@@ -98,11 +98,11 @@ func (p *Plan) decide(earlier map[run.JobID]Result) {
 	for i := range p.jobs {
 		r := earlier[p.id(i)]
 		switch {
+		case r.Succeeded() && !again[i]: // also when it is to be skipped: it stays done for the attempts to come
+			p.jobs[i].decision = run.AlreadySucceeded
 		case skip[p.id(i)]:
 			p.jobs[i].decision = run.SkipRequested
 		case again[i]:
-		case r.Succeeded():
-			p.jobs[i].decision = run.AlreadySucceeded
 		case p.opt.FailedOnly && !r.Failed:
 			p.jobs[i].decision = run.NotSelected
 		}

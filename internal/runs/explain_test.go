@@ -18,9 +18,14 @@ func flow() *workflow.Workflow {
 	wf := &workflow.Workflow{
 		Application: "flow", WorkingDir: "/w", LogDir: "/w/logs", MaxWorkers: 3,
 		Jobs: []workflow.Job{
-			{ID: "a", Command: "do a", Description: "the first"}, {ID: "b", Needs: []int{0}}, {ID: "c", Needs: []int{1}},
+			{ID: "a", Command: "do a", Description: "the first"},
+			{ID: "b", Needs: []int{0}},
+			{ID: "c", Needs: []int{1}},
 			{ID: "d", Needs: []int{0, 1, 2, 4, 5, 6, 7}},
-			{ID: "e"}, {ID: "f"}, {ID: "g"}, {ID: "h"},
+			{ID: "e"},
+			{ID: "f"},
+			{ID: "g"},
+			{ID: "h"},
 		},
 	}
 	for i := range wf.Jobs {

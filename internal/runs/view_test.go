@@ -82,13 +82,19 @@ func TestFold(t *testing.T) {
 		{"skipped", []run.Transition{{Job: "a", From: pending, To: run.Skipped, Reason: run.DependencyFailed, Cause: "z"}}, nil, a(func(v *JobView) {
 			v.State, v.Reason, v.Cause, v.Attempt = run.Skipped, run.DependencyFailed, "z", 1
 		})},
-		{"passed over in the next attempt", append(final[:4:4], run.Transition{Attempt: 2, Job: "a", From: pending, To: run.Skipped, Reason: run.AlreadySucceeded}),
-			[]run.Override{{Attempt: 1, Job: "a", By: "ann", At: noon, Note: "n"}, {Attempt: 1, Job: "gone"}}, a(func(v *JobView) {
+		{
+			"passed over in the next attempt", append(final[:4:4], run.Transition{Attempt: 2, Job: "a", From: pending, To: run.Skipped, Reason: run.AlreadySucceeded}),
+			[]run.Override{{Attempt: 1, Job: "a", By: "ann", At: noon, Note: "n"}, {Attempt: 1, Job: "gone"}},
+			a(func(v *JobView) {
 				failedView(v)
 				v.Override = &Marked{By: "ann", At: noon, Note: "n"}
-			})},
-		{"begun again in the next attempt", append(final[:4:4], run.Transition{Attempt: 2, Job: "a", From: pending, To: queued, Reason: run.DependenciesMet}),
-			[]run.Override{{Attempt: 1, Job: "a", By: "ann"}}, a(func(v *JobView) { v.State, v.Reason, v.Attempt = queued, run.DependenciesMet, 2 })},
+			}),
+		},
+		{
+			"begun again in the next attempt", append(final[:4:4], run.Transition{Attempt: 2, Job: "a", From: pending, To: queued, Reason: run.DependenciesMet}),
+			[]run.Override{{Attempt: 1, Job: "a", By: "ann"}},
+			a(func(v *JobView) { v.State, v.Reason, v.Attempt = queued, run.DependenciesMet, 2 }),
+		},
 		{"of a job that the workflow has no longer", []run.Transition{{Job: "gone", From: pending, To: queued}}, nil, a(func(v *JobView) {})},
 	}
 	for _, tt := range tests {

@@ -86,12 +86,12 @@ func newOracle(a *Attempt, known map[run.JobID]past) *oracle {
 // decision says why job i is not run in this attempt; empty when it is.
 func (o *oracle) decision(i int, before past) run.Reason {
 	switch {
+	case before.done && !o.isOrNeeds(i, o.Options.From):
+		return run.AlreadySucceeded
 	case slices.Contains(o.Options.Skip, o.jobs[i].ID):
 		return run.SkipRequested
 	case o.isOrNeeds(i, o.Options.From):
 		return ""
-	case before.done:
-		return run.AlreadySucceeded
 	case o.Options.FailedOnly && !before.failed:
 		return run.NotSelected
 	}
@@ -478,7 +478,7 @@ func (o *oracle) count() run.Counts {
 // a job; then failures; then what the engine asked for.
 func (o *oracle) result() (run.State, run.Reason) {
 	c := o.count()
-	if c.Cancelled > 0 && o.cancelled {
+	if o.cancelled && (c.Cancelled > 0 || o.stopper == "" && slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating })) {
 		return run.Cancelled, o.asked
 	}
 	if c.Failed > 0 {
