@@ -9,7 +9,6 @@ import (
 
 	"github.com/executionerhq/executioner/internal/check"
 	"github.com/executionerhq/executioner/internal/joblog"
-	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -29,7 +28,7 @@ func (t *task) check(checks []workflow.Check, env workflow.Environment, environ 
 			Now:     time.Now(),
 			Env:     env.Expand,
 			Exec: func(ctx context.Context, command string, timeout time.Duration) (int, []byte, error) {
-				return t.checkCommand(ctx, command, timeout, environ)
+				return t.checkCommand(ctx, command, timeout, environ, log)
 			},
 		})
 		if !result.OK {
@@ -41,16 +40,19 @@ func (t *task) check(checks []workflow.Check, env workflow.Environment, environ 
 }
 
 // checkCommand runs the command of a check as a process of the task.
-func (t *task) checkCommand(ctx context.Context, command string, timeout time.Duration, environ []string) (int, []byte, error) {
+func (t *task) checkCommand(ctx context.Context, command string, timeout time.Duration, environ []string, log *joblog.Writer) (int, []byte, error) {
 	spec, err := t.runner.spec(t, command, environ)
 	if err != nil {
 		return run.NoExitCode, nil, err
 	}
 	kept := &firstBytes{}
 	spec.Output, spec.Timeout, spec.KillLeftover = kept, timeout, true
-	p, err := process.Start(spec, t.runner.cfg.Host)
+	p, err := t.start(spec, log)
 	if err != nil {
 		return run.NoExitCode, nil, err
+	}
+	if p == nil {
+		return run.NoExitCode, nil, ctx.Err()
 	}
 	t.watch(p)
 	o := p.Wait()

@@ -189,7 +189,7 @@ func (r *Runner) own(id run.TaskID) []string {
 
 // resolve returns the environment of a task and the masker for its secrets.
 func (r *Runner) resolve(t *task) (workflow.Environment, *mask.Masker) {
-	env := r.env.Resolve(t.Task.Job)
+	env := r.env.Resolve(t.Job)
 	if len(t.job.Env) == 0 {
 		if r.shared.Load() == nil {
 			r.shared.Store(Masker(env)) // made twice at worst, and alike

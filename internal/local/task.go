@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
@@ -94,9 +95,13 @@ func (t *task) execute() run.Outcome {
 		return run.Outcome{State: run.Success, Reason: run.EmptyCommand}
 	}
 	env, masker := t.runner.resolve(t)
-	log, err := joblog.Open(joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run), t.job.OutputLimit, masker)
+	log, err := t.openLog(masker)
 	if err != nil {
 		return failed(run.StartFailed, masker.String("its log can't be written: "+err.Error()))
+	}
+	if log == nil {
+		o, _ := t.stopped()
+		return o
 	}
 	t.log.Store(log)
 	log.Note(joblog.Info, fmt.Sprintf("job %s, try %d of %d", t.ID.Job, t.ID.Try, t.Of))
@@ -109,6 +114,19 @@ func (t *task) execute() run.Outcome {
 	o.Detail = masker.String(o.Detail)
 	log.Note(level(o), fmt.Sprintf("%s after %.3f s", ending(&o), time.Since(began).Seconds()))
 	return t.closeLog(log, o, masker)
+}
+
+// openLog opens the task's log. A program that has too many files open for the moment
+// is no failure of the job, as in start; the log is nil when the task is asked to stop.
+func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
+	path := joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run)
+	for wait := startWaitFirst; t.ctx.Err() == nil; wait = t.pause(wait) {
+		log, err := joblog.Open(path, t.job.OutputLimit, masker)
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return log, err
+		}
+	}
+	return nil, nil
 }
 
 // closeLog adds to an outcome what became of its output.
@@ -173,21 +191,25 @@ func (t *task) command(environ []string, log *joblog.Writer) run.Outcome {
 // for the moment is no failure of the job: it is tried again until the task is asked
 // to stop, and then the process is nil.
 func (t *task) start(spec process.Spec, log *joblog.Writer) (*process.Process, error) {
-	for wait := startWaitFirst; ; wait = min(2*wait, startWaitMax) {
-		if t.ctx.Err() != nil {
-			return nil, nil
-		}
+	for wait := startWaitFirst; t.ctx.Err() == nil; wait = t.pause(wait) {
 		p, err := process.Start(spec, t.runner.cfg.Host)
 		var start *process.StartError
 		if err == nil || !errors.As(err, &start) || !start.Temporary {
 			return p, err
 		}
 		log.Note(joblog.Warning, "not started yet, trying again: "+err.Error())
-		select {
-		case <-t.ctx.Done():
-		case <-time.After(wait):
-		}
 	}
+	return nil, nil
+}
+
+// pause waits between attempts to start, or until the task is asked to stop. It
+// returns how long to wait the next time.
+func (t *task) pause(wait time.Duration) time.Duration {
+	select {
+	case <-t.ctx.Done():
+	case <-time.After(wait):
+	}
+	return min(2*wait, startWaitMax)
 }
 
 func failed(reason run.Reason, detail string) run.Outcome {
@@ -204,10 +226,10 @@ func level(o run.Outcome) string {
 // ending is how an outcome is told in the job's log.
 func ending(o *run.Outcome) string {
 	s := o.State.String()
-	switch {
-	case o.Reason == run.Exited:
+	switch o.Reason {
+	case run.Exited:
 		s += fmt.Sprintf(", exit code %d", o.ExitCode)
-	case o.Reason == run.Signal:
+	case run.Signal:
 		s += fmt.Sprintf(", signal %d", o.Signal)
 	default:
 		s += ", " + string(o.Reason)

@@ -15,7 +15,7 @@ func TestOf(t *testing.T) {
 		{"dependancies", "dependencies"},
 		{"timeot", "timeout"},
 		{"ix", "id"},
-		{"x", ""},  // one letter is near to everything
+		{"x", ""}, // one letter is near to everything
 		{"ID", "id"},
 		{"retries", ""},
 		{"", ""},

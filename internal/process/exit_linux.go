@@ -61,7 +61,7 @@ func (p *Process) collect() bool {
 	p.exit = exit{
 		status: syscall.WaitStatus(status),
 		cpu:    time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
-		maxRSS: int64(usage.Maxrss) << 10,
+		maxRSS: int64(usage.Maxrss) << 10, //nolint:unconvert // 32 bits wide on some platforms
 		lost:   err != nil,
 	}
 	if !p.watched && p.pidfd >= 0 { // else the file of parkUntilExit closes it

@@ -186,6 +186,38 @@ func TestPreviewOfACycle(t *testing.T) {
 	}
 }
 
+// TestPreviewOfJobsThatEndTogether: of such the one that comes first in the file ends first.
+func TestPreviewOfJobsThatEndTogether(t *testing.T) {
+	wf := chain()
+	wf.Jobs[1].Needs, wf.Jobs[2].Needs, wf.Jobs[3].Needs = nil, []int{1}, []int{0}
+	p, err := PreviewRun(wf, Options{}, nil)
+	if err != nil || !reflect.DeepEqual(p.Starts, []int{0, 1, 3, 2}) {
+		t.Errorf("%v, %v", p.Starts, err)
+	}
+}
+
+func TestAllOver(t *testing.T) {
+	wanted := map[run.JobID]bool{"a": true, "b": true}
+	tests := []struct {
+		name string
+		b    JobView
+		want bool
+	}{
+		{"it ended", JobView{State: run.Failed, Attempt: 2}, true},
+		{"it ended before, and has not begun again", JobView{State: run.Failed, Attempt: 1}, false},
+		{"it had succeeded before", JobView{State: run.Success, Attempt: 1}, true},
+		{"it waits for its next try", JobView{State: run.Failed, Attempt: 2, RetryAt: second(1)}, false},
+		{"it runs", JobView{State: run.Running, Attempt: 2}, false},
+	}
+	for _, tt := range tests {
+		tt.b.ID = "b"
+		v := View{Attempt: 2, Jobs: []JobView{{ID: "a", State: run.Success, Attempt: 2}, tt.b, {ID: "c"}}}
+		if got := allOver(&v, wanted); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 func TestPreviewResume(t *testing.T) {
 	w := newWorld(t)
 	good := w.recordRun(chain(), false, 1, 2, 3, 4)
@@ -244,6 +276,10 @@ func TestPreviewOfARunThatIsNotOver(t *testing.T) {
 	want := seen{Run: id, Attempt: 2, Workers: 2, Starts: []int{1, 2, 3}, Waves: [][]int{{1, 2}, {3}}, Critical: []int{1, 3}, Skipped: []SkippedJob{{0, run.AlreadySucceeded}}}
 	if got := see(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	p, err = w.PreviewResume(t.Context(), w.run(id), Resume{Options: Options{FailedOnly: true}})
+	if err != nil || !reflect.DeepEqual(p.Starts, []int{1}) {
+		t.Errorf("what was lost counts as failed: %v, %v", p.Starts, err)
 	}
 	if r := w.run(id); r.Attempt.State != run.Running {
 		t.Errorf("the preview ended the run: %s", r.Attempt.State)

@@ -145,6 +145,7 @@ func lockedByRunning(err error, id run.ID) error {
 	if fault.CodeOf(err) != fault.Locked {
 		return err
 	}
-	return fault.Wrap(err, fault.Locked, "run %d is going on", id).(*fault.Error).
-		WithHint("watch it with: executioner logs -f %d, or stop it with: executioner cancel %d", id, id)
+	going := fault.New(fault.Locked, "run %d is going on", id)
+	going.Err = err
+	return going.WithHint("watch it with: executioner logs -f %d, or stop it with: executioner cancel %d", id, id)
 }

@@ -28,7 +28,7 @@ import (
 
 // More of them: go test ./internal/runs -run Simulation -seeds 100000
 var (
-	seeds     = flag.Int("seeds", 5000, "how many random runs the simulation plays")
+	seeds     = flag.Int("seeds", 2500, "how many random runs the simulation plays")
 	firstSeed = flag.Uint64("first-seed", 1, "the first of them")
 )
 

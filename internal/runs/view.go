@@ -189,7 +189,7 @@ func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 			views[i].apply(t)
 		} else if endsRun(t) {
 			for i := range views {
-				_ = i // nothing is repeated any more
+				views[i].RetryAt = nil // nothing is repeated any more
 			}
 		}
 	}

@@ -54,15 +54,15 @@ func (s *Service) AwaitJobs(ctx context.Context, id run.ID, jobs []run.JobID) (D
 		}
 		seen = r.Seq
 		d, err = s.Show(ctx, r)
-		return ended || err == nil && allOver(d.View.Jobs, wanted), err
+		return ended || err == nil && allOver(&d.View, wanted), err
 	})
 	return d, err
 }
 
-// allOver reports whether the wanted jobs have ended and are not repeated.
-func allOver(jobs []JobView, wanted map[run.JobID]bool) bool {
-	for i := range jobs {
-		if j := &jobs[i]; wanted[j.ID] && !j.Over() {
+// allOver reports whether the wanted jobs have ended in the latest attempt and are not repeated.
+func allOver(v *View, wanted map[run.JobID]bool) bool {
+	for i := range v.Jobs {
+		if j := &v.Jobs[i]; wanted[j.ID] && (!j.Over() || pending(v, j)) {
 			return false
 		}
 	}

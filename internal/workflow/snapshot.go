@@ -47,8 +47,6 @@ type snapshotReader struct {
 	format   int
 	retries  []*Retry
 	jobsNode uint32
-	needs    []field // by job
-	current  int
 }
 
 var snapshotFields = fields[snapshotReader]{
