@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"path/filepath"
 
 	"github.com/executionerhq/executioner/internal/event"
 	"github.com/executionerhq/executioner/internal/fault"
@@ -59,8 +60,15 @@ func (a *App) Close() error {
 	return errors.Join(a.host.Close(), a.store.Close())
 }
 
-// scopeOf tells the runs of one database from those of another, without naming it.
+// scopeOf tells the runs of one database from those of another, without naming it. The
+// database exists, and is the same by whatever path it was reached.
 func scopeOf(database string) string {
+	if abs, err := filepath.Abs(database); err == nil {
+		database = abs
+	}
+	if real, err := filepath.EvalSymlinks(database); err == nil {
+		database = real
+	}
 	sum := sha256.Sum256([]byte(database))
 	return hex.EncodeToString(sum[:4])
 }
