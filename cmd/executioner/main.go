@@ -15,9 +15,13 @@ import (
 )
 
 func main() {
+	caught := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // else nohup asks for the run to outlive the terminal
+		caught = append(caught, syscall.SIGHUP)
+	}
 	os.Exit(cli.Run(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Environ: os.Environ(), Signals: signals, Terminal: width,
+		Environ: os.Environ(), Signals: catcher(caught), Terminal: width,
 		Open: open, Build: build(),
 	}))
 }
@@ -30,11 +34,14 @@ func open(ctx context.Context, s cli.Settings) (cli.Backend, error) {
 	return cli.Backend{Runs: a.Runs, Close: a.Close}, nil
 }
 
-// signals catches what a person or a service manager sends to end the program.
-func signals() (<-chan os.Signal, func()) {
-	ch := make(chan os.Signal, 4)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	return ch, func() { signal.Stop(ch) }
+// catcher returns a function that begins to catch what a person or a service manager
+// sends to end the program.
+func catcher(caught []os.Signal) func() (<-chan os.Signal, func()) {
+	return func() (<-chan os.Signal, func()) {
+		ch := make(chan os.Signal, 4)
+		signal.Notify(ch, caught...)
+		return ch, func() { signal.Stop(ch) }
+	}
 }
 
 // width returns how wide the terminal is, or 0 when the standard output is none.

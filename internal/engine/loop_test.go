@@ -83,10 +83,11 @@ func TestATurnWithoutInputsKeepsTheTimer(t *testing.T) {
 		f.retry(1, 10*time.Second)
 		f.ends["a/1"] = enginetest.End{After: time.Second, Outcome: failed}
 		f.ends["b/1"] = enginetest.End{After: 5 * time.Second, Outcome: failed}
+		f.ends["a/2"] = enginetest.End{After: time.Hour, Outcome: ok} // whose end would set the timer again
 		f.start()
 		f.ended(f.wait(), run.Success, run.AllSucceeded)
 		f.equal(f.processes(), []string{
-			"1/1/a/1 0s-1s FAILED exit_code", "1/1/a/2 11s-12s SUCCESS exit_code",
+			"1/1/a/1 0s-1s FAILED exit_code", "1/1/a/2 11s-1h0m11s SUCCESS exit_code",
 			"1/1/b/1 0s-5s FAILED exit_code", "1/1/b/2 15s-16s SUCCESS exit_code",
 		})
 	})

@@ -136,3 +136,19 @@ func TestContextEndedBeforeTheStart(t *testing.T) {
 		f.equal(f.processes(), nil)
 	})
 }
+
+// The context ends in the middle of a commit: that is no trouble to be told of.
+func TestContextEndIsNoTrouble(t *testing.T) {
+	bubble(t, []string{"a"}, func(f *fixture) {
+		f.journal.onAppend = func(ts []run.Transition) error {
+			if ts[0].To == run.Success {
+				f.cancel(context.Canceled)
+				return fault.New(fault.Cancelled, "interrupted")
+			}
+			return nil
+		}
+		f.start()
+		f.lost(fault.Cancelled)
+		f.equal(f.trouble, nil)
+	})
+}

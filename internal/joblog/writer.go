@@ -139,19 +139,30 @@ func (w *Writer) Flush() {
 func (w *Writer) EndOutput() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.endOutput()
+	if w.file != nil {
+		w.settle()
+		w.out.sink.flush()
+	}
 }
 
-func (w *Writer) endOutput() {
-	if w.file == nil {
-		return
-	}
+// settle makes what is kept of the output complete, in the file and its buffer.
+func (w *Writer) settle() {
 	_ = w.masked.Flush()
 	w.out.settle()
-	w.out.sink.flush()
 	if w.to < 0 {
 		w.to = w.end()
 	}
+}
+
+// End is EndOutput, a last note, and Close, in one write where the output is small.
+func (w *Writer) End(level, text string) (Stats, error) {
+	w.mu.Lock()
+	if w.file != nil {
+		w.settle()
+	}
+	w.mu.Unlock()
+	w.Note(level, text)
+	return w.Close()
 }
 
 // Close writes what is left and closes the file. Its error is a fault with code
@@ -163,7 +174,8 @@ func (w *Writer) Close() (Stats, error) {
 	if w.file == nil {
 		return w.stats, w.err
 	}
-	w.endOutput()
+	w.settle()
+	w.out.sink.flush()
 	err := w.out.sink.err
 	if cerr := w.file.Close(); err == nil {
 		err = cerr

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
@@ -43,7 +42,8 @@ type Config struct {
 type Runner struct {
 	cfg     Config
 	env     *workflow.Resolver
-	shared  atomic.Pointer[mask.Masker] // for jobs without variables of their own; made by the first of them
+	shared  environment // of jobs without variables of their own
+	once    sync.Once   // makes shared, for the first of them
 	tasks   sync.WaitGroup
 	flusher chan struct{} // closed by Close
 
@@ -187,16 +187,24 @@ func (r *Runner) own(id run.TaskID) []string {
 	}
 }
 
-// resolve returns the environment of a task and the masker for its secrets.
-func (r *Runner) resolve(t *task) (workflow.Environment, *mask.Masker) {
-	env := r.env.Resolve(t.Job)
-	if len(t.job.Env) == 0 {
-		if r.shared.Load() == nil {
-			r.shared.Store(Masker(env)) // made twice at worst, and alike
-		}
-		return env, r.shared.Load()
+// environment is a job's environment in the forms in which it is needed.
+type environment struct {
+	workflow.Environment
+	list   []string // NAME=value; not to be changed
+	masker *mask.Masker
+}
+
+// resolve returns the environment of a task.
+func (r *Runner) resolve(t *task) environment {
+	if len(t.job.Env) > 0 {
+		return newEnvironment(r.env.Resolve(t.Job))
 	}
-	return env, Masker(env)
+	r.once.Do(func() { r.shared = newEnvironment(r.env.Resolve(t.Job)) })
+	return r.shared
+}
+
+func newEnvironment(env workflow.Environment) environment {
+	return environment{Environment: env, list: env.List(), masker: Masker(env)}
 }
 
 // Inherited returns an environment without the variables that tell a job who it is: a

@@ -62,7 +62,10 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			name: "no such program", command: "no-such-program",
-			change: func(wf *workflow.Workflow) { wf.AllowShell = false; wf.Env = []workflow.Var{{Name: "PATH", Value: "/bin"}} },
+			change: func(wf *workflow.Workflow) {
+				wf.AllowShell = false
+				wf.Env = []workflow.Var{{Name: "PATH", Value: "/bin"}}
+			},
 			want: run.Outcome{
 				State: run.Failed, Reason: run.StartFailed, ExitCode: run.NoExitCode, Detail: "cannot start no-such-program: not found in PATH (/bin)",
 			},

@@ -182,4 +182,3 @@ func same[T comparable](t *testing.T, what string, got, want T) {
 		t.Errorf("%s:\ngot  %+v\nwant %+v", what, got, want)
 	}
 }
-

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -94,10 +95,10 @@ func (t *task) execute() run.Outcome {
 	if t.job.Command == "" {
 		return run.Outcome{State: run.Success, Reason: run.EmptyCommand}
 	}
-	env, masker := t.runner.resolve(t)
-	log, err := t.openLog(masker)
+	env := t.runner.resolve(t)
+	log, err := t.openLog(env.masker)
 	if err != nil {
-		return failed(run.StartFailed, masker.String("its log can't be written: "+err.Error()))
+		return failed(run.StartFailed, env.masker.String("its log can't be written: "+err.Error()))
 	}
 	if log == nil {
 		o, _ := t.stopped()
@@ -110,10 +111,8 @@ func (t *task) execute() run.Outcome {
 	}
 	began := time.Now()
 	o := t.checked(env, log)
-	log.EndOutput()
-	o.Detail = masker.String(o.Detail)
-	log.Note(level(o), fmt.Sprintf("%s after %.3f s", ending(&o), time.Since(began).Seconds()))
-	return t.closeLog(log, o, masker)
+	o.Detail = env.masker.String(o.Detail)
+	return t.endLog(log, o, time.Since(began), env.masker)
 }
 
 // openLog opens the task's log. A program that has too many files open for the moment
@@ -129,10 +128,10 @@ func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
 	return nil, nil
 }
 
-// closeLog adds to an outcome what became of its output.
-func (t *task) closeLog(log *joblog.Writer, o run.Outcome, masker *mask.Masker) run.Outcome {
+// endLog closes the log and adds to an outcome what became of its output.
+func (t *task) endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.Masker) run.Outcome {
 	t.log.Store(nil)
-	stats, err := log.Close()
+	stats, err := log.End(level(o), fmt.Sprintf("%s after %.3f s", ending(&o), took.Seconds()))
 	o.Output, o.Dropped = stats.Bytes, stats.Dropped
 	if err != nil {
 		o.Detail = join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
@@ -141,9 +140,9 @@ func (t *task) closeLog(log *joblog.Writer, o run.Outcome, masker *mask.Masker) 
 }
 
 // checked runs the command between its checks.
-func (t *task) checked(env workflow.Environment, log *joblog.Writer) run.Outcome {
-	environ := append(env.List(), t.runner.own(t.ID)...)
-	if detail := t.check(t.job.PreChecks, env, environ, log); detail != "" {
+func (t *task) checked(env environment, log *joblog.Writer) run.Outcome {
+	environ := slices.Concat(env.list, t.runner.own(t.ID))
+	if detail := t.check(t.job.PreChecks, env.Environment, environ, log); detail != "" {
 		if o, ok := t.stopped(); ok {
 			return o
 		}
@@ -154,7 +153,7 @@ func (t *task) checked(env workflow.Environment, log *joblog.Writer) run.Outcome
 		return o
 	}
 	log.EndOutput() // so that checks read all of it
-	if detail := t.check(t.job.PostChecks, env, environ, log); detail != "" {
+	if detail := t.check(t.job.PostChecks, env.Environment, environ, log); detail != "" {
 		stopped, ok := t.stopped()
 		if !ok {
 			stopped = failed(run.PostcheckFailed, detail)

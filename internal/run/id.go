@@ -3,10 +3,7 @@
 // between states are legal, and imports only the standard library.
 package run
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // ID numbers a run. It is positive, grows, and stays the same when the run is resumed.
 type ID int64
@@ -28,5 +25,13 @@ type TaskID struct {
 // String returns "RUN/ATTEMPT/JOB/TRY", which is unique and safe to log.
 // It is also the value of EXECUTIONER_TASK in the job's environment.
 func (t TaskID) String() string {
-	return fmt.Sprintf("%d/%d/%s/%d", t.Run, t.Attempt, t.Job, t.Try)
+	b := make([]byte, 0, len(t.Job)+24)
+	b = strconv.AppendInt(b, int64(t.Run), 10)
+	b = append(b, '/')
+	b = strconv.AppendInt(b, int64(t.Attempt), 10)
+	b = append(b, '/')
+	b = append(b, t.Job...)
+	b = append(b, '/')
+	b = strconv.AppendInt(b, int64(t.Try), 10)
+	return string(b)
 }

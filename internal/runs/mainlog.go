@@ -3,18 +3,9 @@ package runs
 import (
 	"bufio"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/run"
-)
-
-// Size and number of the rotating log of an application, as the Python program kept it.
-const (
-	appLogBytes = 10 << 20
-	appLogKeep  = 5
 )
 
 // MainLog writes a run's main log and the application's rotating log. Not safe for
@@ -22,29 +13,24 @@ const (
 type MainLog struct {
 	teller *Teller
 	id     run.ID
-	out    *bufio.Writer
-	files  []io.Closer
+	main   *joblog.Writer
+	app    *bufio.Writer // in front of file
+	file   *joblog.Rotating
 }
 
 // OpenMainLog opens both files for an attempt.
 func OpenMainLog(a Attempt) (*MainLog, error) {
 	wf := a.Workflow
-	path := joblog.MainPath(wf.LogDir, wf.Application, a.Run)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	main, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	main, err := joblog.Open(joblog.MainPath(wf.LogDir, wf.Application, a.Run), 0, nil) // the lines hold no secrets
 	if err != nil {
 		return nil, err
 	}
-	app, err := joblog.OpenRotating(joblog.AppPath(wf.LogDir, wf.Application), appLogBytes, appLogKeep)
+	app, err := joblog.OpenRotating(joblog.AppPath(wf.LogDir, wf.Application), 0, 0)
 	if err != nil {
-		return nil, errors.Join(err, main.Close())
+		_, closeErr := main.Close()
+		return nil, errors.Join(err, closeErr)
 	}
-	return &MainLog{
-		teller: NewTeller(wf), id: a.Run, files: []io.Closer{main, app},
-		out: bufio.NewWriter(io.MultiWriter(main, app)),
-	}, nil
+	return &MainLog{teller: NewTeller(wf), id: a.Run, main: main, app: bufio.NewWriter(app), file: app}, nil
 }
 
 // Add writes the line of a transition, if there is one. Flush makes it visible.
@@ -58,17 +44,19 @@ func (l *MainLog) Add(t *run.Transition) {
 		who += ", job " + string(t.Job)
 	}
 	// A log that can't be written must not end the run; Close reports it.
-	_, _ = l.out.WriteString(joblog.Line(t.At.Local(), level, who+": "+text))
+	line := joblog.Line(t.At.Local(), level, who+": "+text)
+	_, _ = l.main.Write([]byte(line))
+	_, _ = l.app.WriteString(line)
 }
 
 // Flush writes what has been added.
-func (l *MainLog) Flush() { _ = l.out.Flush() }
+func (l *MainLog) Flush() {
+	l.main.Flush()
+	_ = l.app.Flush()
+}
 
 // Close flushes and closes both files. The error is the first one of any write.
 func (l *MainLog) Close() error {
-	err := l.out.Flush()
-	for _, f := range l.files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
+	_, err := l.main.Close()
+	return errors.Join(err, l.app.Flush(), l.file.Close())
 }

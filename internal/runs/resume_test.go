@@ -193,16 +193,17 @@ func TestResumeLooksForSurvivorsOnceItOwnsTheRun(t *testing.T) {
 // A cancel that came too late for its attempt used to end the next one.
 func TestResumeDropsRequestsForTheAttemptBefore(t *testing.T) {
 	bubble(t, func(c *cluster) {
-		c.fails("b/1")
-		c.program()
+		c.ends = func(t engine.Task) enginetest.End { // the second attempt lasts for many renewals
+			return enginetest.End{After: time.Duration(t.ID.Attempt*t.ID.Attempt) * 10 * time.Second, Outcome: succeeded}
+		}
 		first, p := c.program(), c.program()
-		e := first.submit(flow("a", "b: a"), runs.Options{})
-		time.Sleep(1900 * time.Millisecond) // the run ends at 2 s, before the next renewal is seen
+		e := first.submit(flow("a"), runs.Options{})
+		time.Sleep(1500 * time.Millisecond)
 		c.must(p.Cancel(p.ctx, c.run(e.Run), store.CancelRun, nil, "ann"))
-		time.Sleep(50 * time.Millisecond)
-		first.crash()
+		time.Sleep(100 * time.Millisecond)
+		first.crash() // before its next renewal
 		_, _ = e.Wait(first.ctx)
-		time.Sleep(time.Second)
+		time.Sleep(time.Minute)
 		p.wait(p.resume(e.Run, runs.Resume{}))
 		c.is(e.Run, 2, run.Success, run.AllSucceeded)
 	})
