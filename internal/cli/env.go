@@ -66,7 +66,7 @@ func addedVariables() []added {
 		{"EXECUTIONER_ATTEMPT", "which continuation of the run it is, from 1"},
 		{"EXECUTIONER_JOB", "the job's id"},
 		{"EXECUTIONER_TRY", "which start of the job in this attempt it is, from 1"},
-		{"EXECUTIONER_TASK", "all of these, unique for ever: good for making a command's effects happen once"},
+		{"EXECUTIONER_TASK", "all of these: the same try never has another one, so it can make a command's effects happen once"},
 	}
 }
 

@@ -48,6 +48,7 @@ that was stored with the run or, when FILE is given, with the file as it is now.
 		},
 	}
 	f.planFlags(cmd)
+	f.exclusive(cmd)
 	cmd.Flags().StringVar(&f.resume, "resume", "", "show what resuming this `RUN` would do")
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "with --resume: run only the jobs that failed")
 	cmd.Flags().StringArrayVar(&f.from, "from", nil, "with --resume: run these `JOBS` and all that depends on them again")

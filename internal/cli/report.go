@@ -60,7 +60,7 @@ func (l *lines) begin(a runs.Attempt) {
 	for i := range a.Workflow.Jobs {
 		l.width = min(maxJobColumn, max(l.width, len(a.Workflow.Jobs[i].ID)))
 	}
-	fmt.Fprintf(l.out, "%s run %d%s: %d jobs\n", l.paint.bold(clean(a.Workflow.Application)), a.Run, again(a.Number), len(a.Workflow.Jobs))
+	fmt.Fprintf(l.out, "%s run %d%s: %s\n", l.paint.bold(clean(a.Workflow.Application)), a.Run, again(a.Number), runs.Plural(len(a.Workflow.Jobs), "job"))
 }
 
 func again(attempt int) string {

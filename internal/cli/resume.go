@@ -43,6 +43,7 @@ is read again, and what changed since is shown first.`,
 		},
 	}
 	f.flags(cmd)
+	f.exclusive(cmd)
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "run only the jobs that failed")
 	cmd.Flags().StringArrayVar(&f.from, "from", nil, "run these `JOBS` and all that depends on them again, even if they succeeded")
 	cmd.Flags().BoolVar(&f.current, "with-current", false, "use the workflow file as it is now, and show what changed")

@@ -9,7 +9,7 @@ import (
 
 const exitCodes = `Exit codes: 0 all succeeded, 1 a job failed, 2 wrong usage, 3 invalid workflow, 4 not
 found, 5 conflict or locked, 6 database unavailable, 70 internal error, 130 interrupted.
-The old options at the root end with 0 or 1 only.`
+The old options at the root end with 0 or 1, and with 2 when they can't be understood.`
 
 // root builds the whole command line.
 func (c *command) root() *cobra.Command {
@@ -26,6 +26,7 @@ each thing happened. It needs no server and no set-up.
   executioner resume          goes on with the newest run that did not succeed
 
 ` + exitCodes,
+		Version:       c.Build.line(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -38,6 +39,7 @@ each thing happened. It needs no server and no set-up.
 			return c.runOld(cmd, args, old)
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.DisableDefaultCmd = true // ours says more
 	root.PersistentFlags().StringVar(&c.database, "database", "", "`FILE` of the history (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
 	_ = root.MarkPersistentFlagFilename("database")
@@ -45,7 +47,6 @@ each thing happened. It needs no server and no set-up.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Usage, "%s", err).WithHint("%s --help shows what there is", cmd.CommandPath())
 	})
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	for _, g := range c.groups() {
 		root.AddGroup(&cobra.Group{ID: g.name, Title: g.name + ":"})
 		for _, sub := range g.commands {

@@ -37,6 +37,10 @@ func (h *how) planFlags(cmd *cobra.Command) {
 	f.BoolVar(&h.continueOnError, "continue-on-error", false, "after a failure go on with what does not depend on it")
 	f.StringArrayVar(&h.skip, "skip", nil, "skip these `JOBS` (comma-separated, repeatable); what needs them goes on")
 	f.StringArrayVar(&h.env, "env", nil, "set `NAME=VALUE` for every job (repeatable; NAME=V,NAME2=V2 also works)")
+}
+
+// exclusive refuses contradictions, which the old command line settles for --sequential.
+func (h *how) exclusive(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("parallel", "sequential")
 	cmd.MarkFlagsMutuallyExclusive("workers", "sequential")
 }
@@ -51,7 +55,7 @@ func (h *how) options() (runs.Options, error) {
 		return runs.Options{}, fault.New(fault.Usage, "--workers must be at least 1, not %d", h.workers)
 	}
 	return runs.Options{
-		Workers: h.workers, Parallel: h.parallel || h.workers > 1, Sequential: h.sequential,
+		Workers: h.workers, Parallel: (h.parallel || h.workers > 1) && !h.sequential, Sequential: h.sequential,
 		ContinueOnError: h.continueOnError, Skip: jobIDs(h.skip), Env: env,
 	}, nil
 }
@@ -122,6 +126,7 @@ Ctrl-C stops the running jobs with grace, once more kills them; the run can be r
 		},
 	}
 	h.flags(cmd)
+	h.exclusive(cmd)
 	c.jsonFlag(cmd, "one JSON object per line for each change, and the run at the end")
 	return cmd
 }

@@ -192,24 +192,5 @@ func (c *command) showNext(w io.Writer, v *runs.View) {
 		fmt.Fprintf(w, "stop it:       executioner cancel %d%s\n", v.Run, db)
 		return
 	}
-	failed := failedJobs(v.Jobs)
-	fmt.Fprintf(w, "\nsee why:       executioner explain %d%s\n", v.Run, db)
-	fmt.Fprintf(w, "resume:        executioner resume %d%s\n", v.Run, db)
-	if len(failed) > 0 {
-		fmt.Fprintf(w, "failed only:   executioner resume %d --failed-only%s\n", v.Run, db)
-		fmt.Fprintf(w, "mark as done:  executioner mark-success %d %s%s\n", v.Run, strings.Join(failed, " "), db)
-	}
-}
-
-// failedJobs returns the ids, ready for a shell, of what failed and was not declared
-// successful since; not so many that no command line holds them.
-func failedJobs(jobs []runs.JobView) []string {
-	var failed []string
-	for i := range jobs {
-		j := &jobs[i]
-		if (j.State == run.Failed || j.State == run.Timeout) && j.Override == nil && len(failed) < summaryJobs {
-			failed = append(failed, quote(string(j.ID)))
-		}
-	}
-	return failed
+	c.next(w, v)
 }

@@ -29,7 +29,11 @@ func (c *command) summarise(w io.Writer, d runs.Details) {
 	fmt.Fprintf(w, "  log        %s\n", name(v.Log))
 	c.summariseFailed(w, d)
 	summariseSkipped(w, v.Jobs)
-	c.summariseNext(w, v)
+	if v.State == run.Success {
+		fmt.Fprintf(w, "\ndetails: executioner runs show %d%s\n", v.Run, c.databaseFlag())
+		return
+	}
+	c.next(w, v)
 }
 
 func counts(c run.Counts) string {
@@ -138,30 +142,33 @@ func skippedWhy(j *runs.JobView) string {
 	}
 }
 
-// summariseNext tells the exact commands for what to do next.
-func (c *command) summariseNext(w io.Writer, v *runs.View) {
-	fmt.Fprintln(w)
-	if v.State == run.Success {
-		fmt.Fprintf(w, "details: executioner runs show %d%s\n", v.Run, c.databaseFlag())
-		return
+// next tells the exact commands for what to do next with a run that did not succeed.
+func (c *command) next(w io.Writer, v *runs.View) {
+	db := c.databaseFlag()
+	failed := failedJobs(v.Jobs)
+	first := ""
+	if len(failed) > 0 {
+		first = " " + failed[0]
 	}
-	if failed := firstFailed(v.Jobs); failed != "" {
-		fmt.Fprintf(w, "see why:       executioner explain %d %s%s\n", v.Run, quote(string(failed)), c.databaseFlag())
-	}
-	fmt.Fprintf(w, "resume:        executioner resume %d%s\n", v.Run, c.databaseFlag())
-	if failed := firstFailed(v.Jobs); failed != "" {
-		fmt.Fprintf(w, "failed only:   executioner resume %d --failed-only%s\n", v.Run, c.databaseFlag())
-		fmt.Fprintf(w, "mark it done:  executioner mark-success %d %s%s\n", v.Run, quote(string(failed)), c.databaseFlag())
+	fmt.Fprintf(w, "\nsee why:       executioner explain %d%s%s\n", v.Run, first, db)
+	fmt.Fprintf(w, "resume:        executioner resume %d%s\n", v.Run, db)
+	if len(failed) > 0 {
+		fmt.Fprintf(w, "failed only:   executioner resume %d --failed-only%s\n", v.Run, db)
+		fmt.Fprintf(w, "mark it done:  executioner mark-success %d %s%s\n", v.Run, strings.Join(failed, " "), db)
 	}
 }
 
-func firstFailed(jobs []runs.JobView) run.JobID {
+// failedJobs returns the ids, ready for a shell, of what failed and was not declared
+// successful since; not so many that no command line holds them.
+func failedJobs(jobs []runs.JobView) []string {
+	var failed []string
 	for i := range jobs {
-		if (jobs[i].State == run.Failed || jobs[i].State == run.Timeout) && jobs[i].Override == nil {
-			return jobs[i].ID
+		j := &jobs[i]
+		if (j.State == run.Failed || j.State == run.Timeout) && j.Override == nil && len(failed) < summaryJobs {
+			failed = append(failed, quote(string(j.ID)))
 		}
 	}
-	return ""
+	return failed
 }
 
 // databaseFlag repeats --database in a command to copy, when it was given.

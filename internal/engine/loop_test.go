@@ -271,4 +271,4 @@ func TestRenewalFollowsTheLease(t *testing.T) {
 	}
 }
 
-var _ engine.Journal = (store.Store)(nil)
+var _ engine.Journal = store.Store(nil)

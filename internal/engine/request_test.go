@@ -22,7 +22,9 @@ func TestAsked(t *testing.T) {
 		reason  run.Reason
 	}{
 		{
-			"cancel the run", plan.Cancel{Detail: "asked by ann"}, store.Request{Kind: store.CancelRun, By: "ann"},
+			"cancel the run",
+			plan.Cancel{Detail: "asked by ann"},
+			store.Request{Kind: store.CancelRun, By: "ann"},
 			func(at string) []string {
 				return []string{
 					at + " run mark run_cancelled (asked by ann)",
@@ -34,7 +36,9 @@ func TestAsked(t *testing.T) {
 			}, run.Cancelled, run.RunCancelled,
 		},
 		{
-			"drain the run", plan.Drain{}, store.Request{Kind: store.DrainRun},
+			"drain the run",
+			plan.Drain{},
+			store.Request{Kind: store.DrainRun},
 			func(at string) []string {
 				return []string{
 					at + " run mark engine_stopping",
@@ -46,7 +50,9 @@ func TestAsked(t *testing.T) {
 			}, run.Cancelled, run.EngineStopping,
 		},
 		{
-			"cancel a job", plan.CancelJob{Job: 1, Detail: "asked by bob"}, store.Request{Kind: store.CancelJob, Job: "b", By: "bob"},
+			"cancel a job",
+			plan.CancelJob{Job: 1, Detail: "asked by bob"},
+			store.Request{Kind: store.CancelJob, Job: "b", By: "bob"},
 			func(at string) []string {
 				return []string{
 					at + " b/1 mark job_cancelled (asked by bob)",

@@ -198,9 +198,8 @@ func TestWatch(t *testing.T) {
 
 		// From the beginning over both attempts, while the second goes on.
 		e = p.resume(id, runs.Resume{})
-		all := append(c.recorded(id, 1), c.recorded(id, 2)...)
 		seen := other.watch(id, 0)
-		if all = append(c.recorded(id, 1), c.recorded(id, 2)...); !reflect.DeepEqual(seen, all) {
+		if all := append(c.recorded(id, 1), c.recorded(id, 2)...); !reflect.DeepEqual(seen, all) {
 			t.Errorf("seen %d transitions of %d", len(seen), len(all))
 		}
 		if seen = other.watch(id, ended); !reflect.DeepEqual(seen, c.recorded(id, 2)) {

@@ -87,14 +87,26 @@ func TestResumeCarriesOptionsOver(t *testing.T) {
 		name      string
 		ask, want runs.Options
 	}{
-		{"how it runs, but not which jobs", runs.Options{},
-			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("A", "1", "B", "1")}},
-		{"what is given wins", runs.Options{Workers: 1, Sequential: true, Env: env("A", "2", "C", "2")},
-			runs.Options{Workers: 1, Sequential: true, ContinueOnError: true, Env: env("B", "1", "A", "2", "C", "2")}},
-		{"a variable is kept once", runs.Options{Env: env("B", "1", "B", "3", "A", "1")},
-			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("B", "3", "A", "1")}},
-		{"jobs are chosen anew", runs.Options{Skip: []run.JobID{"b"}},
-			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("A", "1", "B", "1"), Skip: []run.JobID{"b"}}},
+		{
+			"how it runs, but not which jobs",
+			runs.Options{},
+			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("A", "1", "B", "1")},
+		},
+		{
+			"what is given wins",
+			runs.Options{Workers: 1, Sequential: true, Env: env("A", "2", "C", "2")},
+			runs.Options{Workers: 1, Sequential: true, ContinueOnError: true, Env: env("B", "1", "A", "2", "C", "2")},
+		},
+		{
+			"a variable is kept once",
+			runs.Options{Env: env("B", "1", "B", "3", "A", "1")},
+			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("B", "3", "A", "1")},
+		},
+		{
+			"jobs are chosen anew",
+			runs.Options{Skip: []run.JobID{"b"}},
+			runs.Options{Workers: 3, Parallel: true, ContinueOnError: true, Env: env("A", "1", "B", "1"), Skip: []run.JobID{"b"}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

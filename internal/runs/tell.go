@@ -2,6 +2,7 @@ package runs
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -82,7 +83,7 @@ func (t *Teller) ended(tr *run.Transition) (level, text string) {
 		text += fmt.Sprintf("; trying again in %s", Short(tr.Until.Sub(tr.At)))
 	}
 	if o := tr.Outcome; o != nil && o.Survivors > 0 {
-		text += fmt.Sprintf("; %d processes left running", o.Survivors)
+		text += "; left running: " + strconv.Itoa(o.Survivors)
 	}
 	return level, text
 }
@@ -112,12 +113,20 @@ func (t *Teller) tellRun(tr *run.Transition) (level, text string) {
 		return LevelInfo, ""
 	case tr.To == run.Running:
 		t.begin = tr.At
-		return LevelInfo, fmt.Sprintf("attempt %d began: %d jobs", tr.Attempt, len(t.wf.Jobs))
+		return LevelInfo, fmt.Sprintf("attempt %d began: %s", tr.Attempt, Plural(len(t.wf.Jobs), "job"))
 	case tr.To == run.Success:
 		return LevelInfo, "SUCCESS" + after(tr.At.Sub(t.begin))
 	default:
 		return LevelError, tr.To.String() + after(tr.At.Sub(t.begin)) + by(tr.Detail)
 	}
+}
+
+// Plural counts things: "1 job", "2 jobs".
+func Plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 func after(d time.Duration) string { return " after " + Short(d) }
