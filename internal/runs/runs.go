@@ -44,8 +44,10 @@ type Config struct {
 	Trouble func(error)
 }
 
-// leaseTTL is how long a run stays owned by a program on another host that stopped answering.
-const leaseTTL = 30 * time.Second
+// leaseTTL is how long a run stays owned by a program that is there but does not answer:
+// one that is suspended, or on another host. It is long, because taking a run away from
+// a program that is only slow ends live work; one that is gone is recognised at once.
+const leaseTTL = 10 * time.Minute
 
 // Service carries out use cases. It is safe for concurrent use.
 type Service struct{ cfg Config }
