@@ -262,7 +262,7 @@ func (f *fused) Start(t engine.Task, done func(run.Outcome)) {
 func (s *sim) begin(p *program, life int) *runs.Execution {
 	d := s.dice("begin", life)
 	if s.id == 0 {
-		e, err := p.Submit(p.ctx, s.wf, s.ask(d, nil))
+		e, err := p.Submit(p.ctx, s.wf, s.ask(d))
 		s.allowed(p, "submit", err)
 		if found, err := s.st.Runs(s.Context(), store.Filter{}); err != nil {
 			s.Fatal(err)
@@ -284,7 +284,7 @@ func (s *sim) begin(p *program, life int) *runs.Execution {
 		_, err := p.MarkSuccess(p.ctx, r, []run.JobID{s.wf.Jobs[d.IntN(len(s.wf.Jobs))].ID}, "ann", "")
 		s.allowed(p, "mark", err)
 	}
-	e, err := p.Resume(p.ctx, r, runs.Resume{Options: s.ask(d, s.succeeded())})
+	e, err := p.Resume(p.ctx, r, runs.Resume{Options: s.ask(d)})
 	s.allowed(p, "resume", err)
 	if fault.CodeOf(err) == fault.Conflict && chance(d, 50) { // processes are left
 		err := p.Cancel(p.ctx, r, store.CancelRun, nil, "ann")
@@ -308,13 +308,12 @@ func (s *sim) allowed(p *program, what string, err error) {
 
 func unavailable(err error) bool { return fault.CodeOf(err) == fault.Unavailable }
 
-// ask returns random options. Jobs that have succeeded are not skipped: the plan
-// forgets then that they have.
-func (s *sim) ask(d *rand.Rand, done map[run.JobID]bool) runs.Options {
+// ask returns random options.
+func (s *sim) ask(d *rand.Rand) runs.Options {
 	o := runs.Options{ContinueOnError: chance(d, 40), Sequential: chance(d, 10), Workers: d.IntN(4)}
 	for i := range s.wf.Jobs {
 		id := s.wf.Jobs[i].ID
-		if chance(d, 4) && !done[id] {
+		if chance(d, 4) {
 			o.Skip = append(o.Skip, id)
 		}
 		if s.id != 0 && chance(d, 4) {
@@ -323,17 +322,6 @@ func (s *sim) ask(d *rand.Rand, done map[run.JobID]bool) runs.Options {
 	}
 	o.FailedOnly = s.id != 0 && chance(d, 15)
 	return o
-}
-
-// succeeded returns the jobs that have ever succeeded.
-func (s *sim) succeeded() map[run.JobID]bool {
-	done := make(map[run.JobID]bool)
-	for _, t := range s.history() {
-		if t.To == run.Success {
-			done[t.Job] = true
-		}
-	}
-	return done
 }
 
 func (s *sim) history() []run.Transition {
