@@ -1,10 +1,12 @@
 package local_test
 
 import (
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -40,11 +42,15 @@ func TestStopOfNobody(t *testing.T) {
 	same(t, "next try", w.execute(2), want)
 }
 
-// TestStopAtOnce comes at any moment of a start.
+// TestStopAtOnce comes at any moment of a start: before it, while the process is being
+// started, and right after.
 func TestStopAtOnce(t *testing.T) {
 	w := newWorld(t, flow(t, "exec sleep 60"))
-	for range 30 {
+	for n := range 60 {
 		ended := w.begin(1)
+		for began := time.Now(); time.Since(began) < time.Duration(n)*50*time.Microsecond; {
+			runtime.Gosched() // a sleep would be too long
+		}
 		w.stop()
 		o := w.end(ended)
 		o.Signal = 0 // 15 when there was a process already
@@ -111,7 +117,8 @@ func TestStopAfterTheGrace(t *testing.T) {
 
 // TestKill ends the grace of what was asked to stop, and of nothing else.
 func TestKill(t *testing.T) {
-	wf := flow(t, `if test $EXECUTIONER_TRY = 2; then touch second; while ! test -e go; do sleep 0.01; done; exit 0; fi
+	wf := flow(t, `if test $EXECUTIONER_TRY = 2; then
+trap 'touch cleaned; exit 0' TERM; touch second; while :; do sleep 0.01; done 2>/dev/null; fi
 `+stubborn)
 	w := newWorld(t, wf, func(c *local.Config) { c.Grace, c.Scope = time.Hour, "kill" })
 	first, second := w.begin(1), w.begin(2)
@@ -125,8 +132,11 @@ func TestKill(t *testing.T) {
 	if left, err := process.Survivors(local.Cookie("kill", id(1))); err != nil || len(left) > 0 {
 		t.Errorf("still there: %v, %v", left, err)
 	}
-	w.write("go", "")
-	same(t, "second", w.end(second), run.Outcome{State: run.Success, Reason: run.Exited})
+	w.Stop(engine.Stop{ID: id(2), State: run.Cancelled, Reason: run.JobCancelled})
+	same(t, "second", w.end(second), run.Outcome{State: run.Cancelled, Reason: run.JobCancelled})
+	if !w.exists("cleaned") {
+		t.Error("the second had no grace")
+	}
 }
 
 // TestKillDuringACheck is for a check that does not want to end.

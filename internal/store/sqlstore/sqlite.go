@@ -27,6 +27,8 @@ const (
 	sqliteVersion = 1
 	// sqliteApplication marks a file as ours ("Exec"), so that no other program's is taken for one.
 	sqliteApplication = 0x45786563
+	// sqliteLogBytes is what is kept of a write-ahead log that has grown beyond it.
+	sqliteLogBytes = "16777216"
 	// sqliteReaders is the number of connections that read, each with a cache of its own.
 	sqliteReaders = 4
 )
@@ -63,6 +65,9 @@ func openSQLite(ctx context.Context, d dialect, path string, cfg Config) (*Store
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
+	if err := keepLog(conn); err != nil {
+		return nil, errors.Join(err, conn.Close(), write.Close())
+	}
 	reads, err := sqlitePool(path, cfg, sqliteReaders, "query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), write.Close())
@@ -87,6 +92,15 @@ func sqliteWriter(ctx context.Context, d dialect, write *sql.DB, patience time.D
 			return nil, err
 		}
 	}
+}
+
+// keepLog makes the write-ahead log stay, empty, when the last connection is closed,
+// which is this one. To remove and make it anew costs a short run most of its time.
+func keepLog(conn *sql.Conn) error {
+	return conn.Raw(func(c any) error {
+		_, err := c.(sqlite.FileControl).FileControlPersistWAL("main", 1)
+		return err
+	})
 }
 
 func isBusy(err error) bool {
@@ -129,6 +143,7 @@ func sqliteDSN(path string, cfg Config, pragmas ...string) string {
 		"busy_timeout(" + strconv.FormatInt(max(cfg.BusyTimeout.Milliseconds(), 1), 10) + ")",
 		"foreign_keys(1)",
 		"synchronous(" + sync + ")",
+		"journal_size_limit(" + sqliteLogBytes + ")",
 	}, pragmas...)}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
 }

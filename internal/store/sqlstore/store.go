@@ -66,10 +66,12 @@ type Store struct {
 }
 
 // Close waits for what is being written, then closes the database. What comes
-// later fails with Unavailable. It is idempotent.
+// later fails with Unavailable. It is idempotent. The connection that writes is the
+// last to close: see keepLog.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.closed = s.d.translate("close database", errors.Join(s.writer.close(), s.reads.Close(), s.write.Close()))
+		s.writer.refuse()
+		s.closed = s.d.translate("close database", errors.Join(s.reads.Close(), s.writer.close(), s.write.Close()))
 	})
 	return s.closed
 }

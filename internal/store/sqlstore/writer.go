@@ -89,12 +89,19 @@ func (w *writer) isClosed() bool {
 	return w.closed
 }
 
+// refuse takes no more operations.
+func (w *writer) refuse() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+}
+
 // close lets the goroutine finish what is in the queue.
 func (w *writer) close() error {
-	w.mu.Lock()
-	w.closed = true
-	close(w.queue)
-	w.mu.Unlock()
+	w.refuse()
 	<-w.done
 	return w.tx.conn.Close()
 }
