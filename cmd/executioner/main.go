@@ -40,7 +40,11 @@ func catcher(caught []os.Signal) func() (<-chan os.Signal, func()) {
 	return func() (<-chan os.Signal, func()) {
 		ch := make(chan os.Signal, 4)
 		signal.Notify(ch, caught...)
-		return ch, func() { signal.Stop(ch) }
+		// Whoever reads the output may go away, and the run goes on. Caught and not
+		// ignored: jobs would inherit that.
+		pipe := make(chan os.Signal, 1)
+		signal.Notify(pipe, syscall.SIGPIPE)
+		return ch, func() { signal.Stop(ch); signal.Stop(pipe) }
 	}
 }
 

@@ -1,11 +1,11 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"io"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
-	"encoding/base64"
 	"net"
 	"net/mail"
 	"strings"

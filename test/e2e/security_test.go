@@ -73,20 +73,33 @@ func TestSecretsAreNowhere(t *testing.T) {
 		lacks(t, "output of "+args[0], r.out+r.err, "geheim")
 	}
 	for _, args := range [][]string{
-		{"runs", "show", "1"}, {"runs", "show", "1", "--json"}, {"runs", "list", "--json"}, {"--show-run", "1"},
-		{"explain", "1"}, {"explain", "1", "fails"}, {"explain", "1", "check"}, {"explain", "1", "fails", "--json"},
-		{"logs", "1"}, {"logs", "1", "fails"},
-		{"plan", file}, {"plan", "--resume", "1"}, {"plan", file, "--json"}, {"validate", file, "--json"},
-		{"env", file, "--job", "fails"}, {"env", file, "--job", "fails", "--json"},
+		{"runs", "show", "1"},
+		{"runs", "show", "1", "--json"},
+		{"runs", "list", "--json"},
+		{"--show-run", "1"},
+		{"explain", "1"},
+		{"explain", "1", "fails"},
+		{"explain", "1", "check"},
+		{"explain", "1", "fails", "--json"},
+		{"logs", "1"},
+		{"logs", "1", "fails"},
+		{"plan", file},
+		{"plan", "--resume", "1"},
+		{"plan", file, "--json"},
+		{"validate", file, "--json"},
+		{"env", file, "--job", "fails"},
+		{"env", file, "--job", "fails", "--json"},
 	} {
 		r := p.run(args...).ends(t, 0)
 		lacks(t, "output of "+args[0], r.out+r.err, "geheim")
 	}
 	for _, mail := range s.received() {
 		_, _, parts := parse(t, mail)
+		contains(t, "mail", parts, "\n*** *** *** ***\n***\n")
 		lacks(t, "mail", mail+parts, "geheim", "Z2VoZWlt")
 	}
-	equal(t, "mails", len(s.received()), 5)
+	contains(t, "--visible", p.run("resume", "1", "--visible").ends(t, 1).out, "DB_PASSWORD=***", "OWN_KEY=***", "GIVEN_SECRET=***", "CALLER_TOKEN=***")
+	equal(t, "mails", len(s.received()), 6)
 	logs := 0
 	err := filepath.WalkDir(p.path("logs"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
