@@ -55,8 +55,9 @@ func changeOf(all []change, attempt int) ([]change, int) {
 }
 
 const (
-	// fencedSeq also checks the lease: no row is changed when it was lost.
-	fencedSeq = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL RETURNING seq`
+	// addSeq also checks the lease: no row is changed when it was lost.
+	addSeq    = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
+	returnSeq = addSeq + ` RETURNING seq`
 	addCounts = `UPDATE attempts SET jobs_running = jobs_running + ?, jobs_succeeded = jobs_succeeded + ?,
 		jobs_failed = jobs_failed + ?, jobs_skipped = jobs_skipped + ?, jobs_cancelled = jobs_cancelled + ?
 		WHERE run_id = ? AND attempt = ?`
@@ -66,7 +67,7 @@ const (
 )
 
 func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int64, err error) {
-	if err := t.fencedRow(l, &last, fencedSeq, len(ts), l.Run, l.Epoch); err != nil {
+	if last, err = t.advance(l, len(ts)); err != nil {
 		return 0, err
 	}
 	for i := range sum {
@@ -75,6 +76,21 @@ func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int6
 		}
 	}
 	return last, t.insert(l.Run, last-int64(len(ts))+1, ts)
+}
+
+// advance adds n to a run's sequence number and returns it. The holder of a lease is
+// the only one who adds, so that what it added last need not be read again.
+func (t *tx) advance(l store.Lease, n int) (last int64, err error) {
+	if seen, ok := t.seqs[l]; ok {
+		last = seen + int64(n)
+		err = t.fenced(l, addSeq, n, l.Run, l.Epoch)
+	} else {
+		err = t.fencedRow(l, &last, returnSeq, n, l.Run, l.Epoch)
+	}
+	if err == nil {
+		t.seqs[l] = last
+	}
+	return last, err
 }
 
 // fenced runs an update that changes no row unless l is the run's current lease.

@@ -116,6 +116,7 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (ta
 // Release implements store.Store.
 func (s *Store) Release(ctx context.Context, l store.Lease) error {
 	return s.change(ctx, "release lease", func(t *tx) error {
+		delete(t.seqs, l)
 		n, err := t.execRows(`UPDATE runs SET lease_owner = NULL, lease_until_us = NULL WHERE id = ? AND lease_epoch = ?`, l.Run, l.Epoch)
 		if err != nil || n == 1 {
 			return err

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/store"
 )
 
 // maxGroup is how many operations share a commit at most, so that one that comes
@@ -42,6 +43,7 @@ func startWriter(conn *sql.Conn) *writer {
 		tx: tx{
 			conn: conn, statements: map[string]*sql.Stmt{},
 			plain: insertsInto(plainColumns), outcome: insertsInto(outcomeColumns),
+			seqs: map[store.Lease]int64{},
 		},
 	}
 	go w.loop()
@@ -167,6 +169,7 @@ type tx struct {
 	args       []any // scratch space of insert
 	plain      inserts
 	outcome    inserts
+	seqs       map[store.Lease]int64 // last sequence number of the runs that were appended to; see advance
 }
 
 // together runs operations in one transaction. failed reports that one of them
@@ -201,6 +204,7 @@ func runSafely(do func(*tx) error, t *tx) (err error) {
 // themselves already; then ROLLBACK fails, which says nothing new.
 func (t *tx) rollback(err error) error {
 	_ = t.exec("ROLLBACK")
+	clear(t.seqs) // they were ahead
 	return err
 }
 
