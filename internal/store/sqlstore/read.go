@@ -106,8 +106,11 @@ type row interface{ Scan(dest ...any) error }
 func scanRun(from row, now time.Time) (r store.Run, err error) {
 	var h holding
 	dest := append([]any{
-		&r.ID, into(&r.Application), into(&r.File), into(&r.WorkingDir), timeInto{&r.SubmittedAt}, &r.Seq,
-		into(&h.owner), timeInto{&h.until},
+		&r.ID, into(&r.Application), into(&r.File), into(&r.WorkingDir),
+		timeInto{&r.SubmittedAt},
+		&r.Seq,
+		into(&h.owner),
+		timeInto{&h.until},
 	}, attemptInto(&r.Attempt)...)
 	if err := from.Scan(dest...); err != nil {
 		return store.Run{}, err
@@ -120,8 +123,12 @@ func scanRun(from row, now time.Time) (r store.Run, err error) {
 func attemptInto(a *store.Attempt) []any {
 	c := &a.Counts
 	return []any{
-		&a.Number, stateInto{&a.State}, into(&a.Reason), into(&a.Detail), into(&a.Hash), &a.Options,
-		timeInto{&a.CreatedAt}, timeInto{&a.StartedAt}, timeInto{&a.EndedAt},
+		&a.Number,
+		stateInto{&a.State},
+		into(&a.Reason), into(&a.Detail), into(&a.Hash), &a.Options,
+		timeInto{&a.CreatedAt},
+		timeInto{&a.StartedAt},
+		timeInto{&a.EndedAt},
 		&c.Total, &c.Running, &c.Succeeded, &c.Failed, &c.Skipped, &c.Cancelled,
 	}
 }

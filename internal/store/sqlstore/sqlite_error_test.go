@@ -20,20 +20,28 @@ func TestSQLiteProblem(t *testing.T) {
 		code  fault.Code
 		msg   string
 	}{
-		{[]int{sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL},
-			fault.Unavailable, "the database is locked by another program"},
+		{
+			[]int{sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL},
+			fault.Unavailable, "the database is locked by another program",
+		},
 		{[]int{sqlite3.SQLITE_FULL}, fault.Unavailable, "the database can't grow: the disk is full"},
-		{[]int{sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMMAP},
-			fault.Unavailable, "the disk of the database failed to read or write"},
-		{[]int{sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DBMOVED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH},
-			fault.Unavailable, "the database can't be written"},
+		{
+			[]int{sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMMAP},
+			fault.Unavailable, "the disk of the database failed to read or write",
+		},
+		{
+			[]int{sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DBMOVED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH},
+			fault.Unavailable, "the database can't be written",
+		},
 		{[]int{sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CANTOPEN_ISDIR}, fault.Unavailable, "the database can't be opened"},
 		{[]int{sqlite3.SQLITE_NOTADB}, fault.Unavailable, "the file is not a database"},
 		{[]int{sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CORRUPT_INDEX}, fault.Unavailable, "the database is damaged"},
 		{[]int{sqlite3.SQLITE_NOMEM}, fault.Unavailable, "not enough memory for the database"},
 		{[]int{sqlite3.SQLITE_INTERRUPT}, fault.Cancelled, "interrupted"},
-		{[]int{sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_TOOBIG},
-			fault.Internal, "the database refused a statement"},
+		{
+			[]int{sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_TOOBIG},
+			fault.Internal, "the database refused a statement",
+		},
 	} {
 		for _, code := range c.codes {
 			if p := sqliteProblem(code); p.code != c.code || p.msg != c.msg || (p.hint == "" && p.code != fault.Cancelled) {

@@ -123,8 +123,10 @@ func TestOpenRefuses(t *testing.T) {
 		{"flipped page size", damaged(func(d []byte) []byte { d[16] ^= 0xff; return d }), "the file is not a database"},
 		{"flipped format", damaged(func(d []byte) []byte { d[19] ^= 0xff; return d }), "the file is not a database"},
 		{"flipped schema page", damaged(func(d []byte) []byte { d[100] ^= 0xff; return d }), "the database is damaged"},
-		{"flipped version", damaged(func(d []byte) []byte { d[61] ^= 1; return d }),
-			"the database has schema version 65537, this executioner knows versions up to 1"},
+		{
+			"flipped version", damaged(func(d []byte) []byte { d[61] ^= 1; return d }),
+			"the database has schema version 65537, this executioner knows versions up to 1",
+		},
 		{"flipped application", damaged(func(d []byte) []byte { d[69] ^= 1; return d }), "the file is the database of another program"},
 		{"half", damaged(func(d []byte) []byte { return d[:len(d)/2] }), "the database is damaged"},
 		{"one page", damaged(func(d []byte) []byte { return d[:4096] }), "the database is damaged"},
