@@ -82,6 +82,7 @@ type halt struct {
 	cause  run.JobID
 	detail string
 	asked  run.Reason // the reason of a cancel or drain; empty after a mere failure
+	failed bool       // a failure ended new starts before anybody asked for it
 }
 
 // New returns the plan of a run's first attempt.
@@ -356,7 +357,7 @@ func (p *Plan) result() (run.State, run.Reason) {
 
 // cutShort reports whether a cancel took a failed job's next try from it.
 func (p *Plan) cutShort() bool {
-	return p.halt.state == run.Cancelled &&
+	return !p.halt.failed &&
 		slices.ContainsFunc(p.waiting.items, func(i int32) bool { return !p.jobs[i].stopped })
 }
 
