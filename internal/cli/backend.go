@@ -6,8 +6,26 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/runs"
 )
+
+// historyExists refuses a --database that is not there: whoever reads means one that is,
+// and an empty new one would look like a lost history.
+func (c *command) historyExists() error {
+	if c.database == "" {
+		return nil
+	}
+	path, err := c.databasePath()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "there is no history %s", path).
+			WithHint("check the name; executioner run makes a new one")
+	}
+	return nil
+}
 
 // peek opens the backend for one use that must leave no trace: no database is made,
 // and no run is ended whose program is gone. It does nothing where there is no database.

@@ -145,6 +145,9 @@ func (c *command) open(cmd *cobra.Command, trouble func(error)) (Backend, error)
 
 // using opens the backend for the time of one use.
 func (c *command) using(cmd *cobra.Command, use func(ctx context.Context, s *runs.Service) error) error {
+	if err := c.historyExists(); err != nil {
+		return err
+	}
 	b, err := c.open(cmd, nil)
 	if err != nil {
 		return err

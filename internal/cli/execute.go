@@ -24,6 +24,8 @@ type reporter interface {
 	flush()
 	// end is called after the last transition.
 	end()
+	// note tells something beside the transitions, from any goroutine.
+	note(text string)
 }
 
 // execute runs what start begins, shows it, tells whoever is to be told, and returns
@@ -44,9 +46,11 @@ func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start 
 	if err != nil {
 		return err
 	}
-	stop := c.obey(e, signals)
+	shown := c.reporter(ctx, s, v, e.Workflow.Application)
+	shown.begin(e.Attempt)
+	stop := c.obey(e, signals, shown.note)
 	defer stop()
-	c.show(ctx, e, c.reporter(ctx, s, v, e.Workflow.Application))
+	c.show(ctx, e, shown)
 	sum, err := e.Wait(ctx)
 	if err != nil {
 		return err
@@ -56,7 +60,6 @@ func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start 
 
 // show passes the run's transitions to its main log and to whoever watches.
 func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
-	shown.begin(e.Attempt)
 	log, err := runs.OpenMainLog(e.Attempt)
 	if err != nil {
 		fmt.Fprintf(c.Err, "warning: the run's log can't be written: %v\n", err)
@@ -95,7 +98,7 @@ func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
 
 // obey turns signals into requests: the first stops the run's jobs with grace, the
 // second kills them.
-func (c *command) obey(e *runs.Execution, signals <-chan os.Signal) (stop func()) {
+func (c *command) obey(e *runs.Execution, signals <-chan os.Signal, tell func(string)) (stop func()) {
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -108,11 +111,11 @@ func (c *command) obey(e *runs.Execution, signals <-chan os.Signal) (stop func()
 			case sig = <-signals:
 			}
 			if n == 0 {
-				fmt.Fprintf(c.Err, "\nexecutioner: %s: stopping the running jobs; once more kills them\n", sig)
+				tell(fmt.Sprintf("executioner: %s: stopping the running jobs; once more kills them", sig))
 				e.Loop.Send(plan.Cancel{Reason: run.Interrupted, Detail: sig.String()})
 				continue
 			}
-			fmt.Fprintf(c.Err, "\nexecutioner: %s: killing the running jobs\n", sig)
+			tell(fmt.Sprintf("executioner: %s: killing the running jobs", sig))
 			e.Loop.Kill()
 		}
 	}()

@@ -72,3 +72,5 @@ func (j *jsonLines) add(t *run.Transition) {
 
 func (j *jsonLines) flush() {}
 func (j *jsonLines) end()   {}
+
+func (j *jsonLines) note(text string) { fmt.Fprintln(j.c.Err, text) }

@@ -89,6 +89,15 @@ func (l *live) end() {
 	l.lines.end()
 }
 
+// note writes in place of the block, which is drawn again below it.
+func (l *live) note(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	_ = l.out.Flush()
+	fmt.Fprintf(l.c.Err, "\r\x1b[2K%s\n", text) // what the terminal showed of the key, too
+}
+
 // erase removes the block, so that lines can be written in its place.
 func (l *live) erase() {
 	for ; l.drawn > 0; l.drawn-- {

@@ -24,7 +24,7 @@ func (c *command) reporter(ctx context.Context, s *runs.Service, v view, applica
 	case v.json:
 		return &jsonLines{c: c}
 	case v.quiet:
-		return silent{}
+		return silent{c}
 	}
 	l := &lines{c: c, view: v, out: bufio.NewWriterSize(c.Out, 1<<16), paint: c.paint()}
 	if c.Terminal() > 0 {
@@ -34,12 +34,13 @@ func (c *command) reporter(ctx context.Context, s *runs.Service, v view, applica
 }
 
 // silent shows nothing.
-type silent struct{}
+type silent struct{ c *command }
 
 func (silent) begin(runs.Attempt)  {}
 func (silent) add(*run.Transition) {}
 func (silent) flush()              {}
 func (silent) end()                {}
+func (s silent) note(text string)  { fmt.Fprintln(s.c.Err, text) }
 
 // lines reports a run with one line for each change.
 type lines struct {
@@ -92,6 +93,8 @@ func (l *lines) add(t *run.Transition) {
 
 func (l *lines) flush() { _ = l.out.Flush() }
 func (l *lines) end()   { _ = l.out.Flush() }
+
+func (l *lines) note(text string) { fmt.Fprintln(l.c.Err, text) }
 
 // clean keeps what comes from files and jobs from steering the terminal.
 func clean(s string) string { return string(joblog.Sanitize([]byte(s))) }

@@ -59,6 +59,9 @@ func (c *command) resume(cmd *cobra.Command, args []string, f *resumeFlags) erro
 		return err
 	}
 	opt.FailedOnly, opt.From = f.failedOnly, jobIDs(f.from)
+	if err := c.historyExists(); err != nil {
+		return err
+	}
 	f.view.json = c.json
 	return c.execute(cmd, f.view, func(ctx context.Context, s *runs.Service) (*runs.Execution, error) {
 		r, err := c.toResume(ctx, s, args, f.application)

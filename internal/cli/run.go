@@ -18,6 +18,7 @@ type how struct {
 	workers                               int
 	skip, env                             []string
 	view                                  view
+	workersGiven                          func() bool
 }
 
 func (h *how) flags(cmd *cobra.Command) {
@@ -30,6 +31,7 @@ func (h *how) flags(cmd *cobra.Command) {
 
 // planFlags are those of the flags that change what an attempt does.
 func (h *how) planFlags(cmd *cobra.Command) {
+	h.workersGiven = func() bool { return cmd.Flags().Changed("workers") }
 	f := cmd.Flags()
 	f.BoolVar(&h.parallel, "parallel", false, "run independent jobs at the same time, whatever the file says")
 	f.IntVar(&h.workers, "workers", 0, "run at most `N` jobs at once (implies --parallel when N > 1)")
@@ -51,8 +53,9 @@ func (h *how) options() (runs.Options, error) {
 	if err != nil {
 		return runs.Options{}, err
 	}
-	if h.workers < 0 {
-		return runs.Options{}, fault.New(fault.Usage, "--workers must be at least 1, not %d", h.workers)
+	if h.workers < 0 || h.workers == 0 && h.workersGiven() {
+		return runs.Options{}, fault.New(fault.Usage, "--workers must be at least 1, not %d", h.workers).
+			WithHint("leave it out to run as many as the file says")
 	}
 	return runs.Options{
 		Workers: h.workers, Parallel: (h.parallel || h.workers > 1) && !h.sequential, Sequential: h.sequential,

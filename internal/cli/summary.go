@@ -112,7 +112,7 @@ func summariseSkipped(w io.Writer, jobs []runs.JobView) {
 	shown := 0
 	for i := range jobs {
 		j := &jobs[i]
-		if j.State != run.Skipped {
+		if j.State != run.Skipped || j.Override != nil {
 			continue
 		}
 		if shown++; shown == 1 {

@@ -13,7 +13,8 @@ func (p *Plan) applyRun(t *run.Transition) {
 		return
 	}
 	stop := t.Reason == run.RunCancelled || t.Reason == run.Interrupted
-	p.halt = halt{on: true, stop: stop, state: run.Cancelled, reason: t.Reason, detail: t.Detail, asked: t.Reason, failed: p.halt.failed}
+	p.halt = halt{on: true, stop: stop, state: run.Cancelled, reason: t.Reason, detail: t.Detail, asked: t.Reason}
+	p.halted = 0 // what a failure left to its tries is ended, too
 	if stop {
 		p.stopRunning()
 	}
@@ -37,6 +38,7 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 		return
 	}
 	p.counts.Apply(t)
+	p.left = p.left || t.Reason == run.NotSelected
 	p.stuck = p.stuck || t.Reason == run.Stuck
 	j.state = t.To
 	j.due = 0
@@ -106,7 +108,7 @@ func satisfies(s run.State, r run.Reason) bool {
 func (p *Plan) fail(i int) {
 	p.doom(i, i)
 	if !p.opt.ContinueOnError && !p.halt.on {
-		p.halt.on, p.halt.failed, p.halt.state = true, true, run.Skipped
+		p.halt.on, p.halt.state = true, run.Skipped
 		p.halt.reason, p.halt.cause = run.StoppedOnFailure, p.id(i)
 	}
 }

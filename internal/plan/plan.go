@@ -56,6 +56,7 @@ type Plan struct {
 	doomed  heap  // PENDING jobs that can't run any more, to be skipped
 	stops   []int // running jobs that are to be asked to stop
 	stuck   bool  // the run had to be ended by unstick
+	left    bool  // jobs were left out that no attempt has done
 
 	out *Output   // of the step that is going on
 	now time.Time // of the step that is going on; UTC, microseconds
@@ -73,7 +74,9 @@ type job struct {
 	stopped  bool // it was asked to stop, or not to be repeated
 }
 
-// halt is the decision to start nothing more.
+// halt is the decision to start nothing more. After a failure that means no other
+// jobs: those that have started go on with their tries, as they would if they were
+// running. When it was asked for, it means nothing at all.
 type halt struct {
 	on     bool
 	stop   bool       // running jobs are stopped too
@@ -82,7 +85,6 @@ type halt struct {
 	cause  run.JobID
 	detail string
 	asked  run.Reason // the reason of a cancel or drain; empty after a mere failure
-	failed bool       // a failure ended new starts before anybody asked for it
 }
 
 // New returns the plan of a run's first attempt.
@@ -103,6 +105,20 @@ func (p *Plan) Counts() run.Counts { return p.counts }
 
 // Job returns the state of job i and the number of tries that have started.
 func (p *Plan) Job(i int) (run.State, int) { return p.jobs[i].state, int(p.jobs[i].tries) }
+
+// Remaining returns how many jobs this attempt has yet to run, and how many it leaves
+// out that no attempt has done.
+func (p *Plan) Remaining() (toRun, leftOut int) {
+	for i := range p.jobs {
+		switch j := &p.jobs[i]; {
+		case j.decision == "" && !j.state.Ended():
+			toRun++
+		case j.decision == run.NotSelected:
+			leftOut++
+		}
+	}
+	return toRun, leftOut
+}
 
 // Workers returns how many jobs may run at once.
 func (p *Plan) Workers() int { return p.opt.Workers }
@@ -180,7 +196,7 @@ func (p *Plan) finished(in Finished) {
 		Reason: o.Reason, Detail: o.Detail, Outcome: &o,
 	}
 	retry := p.wf.Jobs[in.Job].Retry
-	if !p.halt.on && !j.stopped && retries(retry, &o, in.Try, p.now.Sub(time.Unix(0, j.began))) {
+	if p.halt.asked == "" && !j.stopped && retries(retry, &o, in.Try, p.now.Sub(time.Unix(0, j.began))) {
 		t.Until = p.now.Add(retryDelay(retry, p.opt.Run, p.id(in.Job), in.Try))
 	}
 	p.emit(in.Job, t)
@@ -230,11 +246,13 @@ func (p *Plan) decideFirst() {
 	}
 }
 
-// endUnstarted ends every job that has not started, because nothing starts any more.
+// endUnstarted ends every job that has not started, because no other job starts any
+// more. One that is queued for another try has started.
 func (p *Plan) endUnstarted() {
 	for ; p.halted < len(p.jobs); p.halted++ {
 		j := &p.jobs[p.halted]
-		if j.state != run.Pending && j.state != run.Queued {
+		goesOn := j.tries > 0 && p.halt.asked == ""
+		if j.state != run.Pending && j.state != run.Queued || goesOn {
 			continue
 		}
 		p.emit(p.halted, run.Transition{
@@ -259,7 +277,7 @@ func (p *Plan) queue(i int) {
 
 // requeue queues the failed jobs whose wait is over.
 func (p *Plan) requeue() {
-	for !p.halt.on && p.waiting.len() > 0 {
+	for p.halt.asked == "" && p.waiting.len() > 0 {
 		i := p.waiting.top()
 		j := &p.jobs[i]
 		if !j.stopped && j.due > p.now.UnixNano() {
@@ -274,8 +292,12 @@ func (p *Plan) requeue() {
 }
 
 // dispatch starts ready jobs while there is room. Once nothing may start any more, no
-// job is QUEUED and what is left in the list is out of date.
+// job is QUEUED and what is left in the list is out of date. In file order a job is
+// done with all its tries before the next one starts.
 func (p *Plan) dispatch() {
+	if p.opt.Sequential && p.waiting.len() > 0 {
+		return
+	}
 	for p.counts.Running < p.opt.Workers && p.ready.len() > 0 {
 		i := p.ready.pop()
 		j := &p.jobs[i]
@@ -307,7 +329,7 @@ func (p *Plan) stop() {
 
 // end finishes the attempt when nothing is left to do, or says when to come back.
 func (p *Plan) end() {
-	if !p.halt.on && p.waiting.len() > 0 {
+	if p.halt.asked == "" && p.waiting.len() > 0 {
 		p.out.Wake = time.Unix(0, p.jobs[p.waiting.top()].due).UTC()
 	}
 	if p.counts.Running > 0 || !p.out.Wake.IsZero() {
@@ -350,6 +372,8 @@ func (p *Plan) result() (run.State, run.Reason) {
 		return run.Failed, run.JobFailed
 	case p.stuck:
 		return run.Failed, run.Stuck
+	case p.left:
+		return run.Failed, run.JobsLeft
 	default:
 		return run.Success, run.AllSucceeded
 	}
@@ -357,8 +381,7 @@ func (p *Plan) result() (run.State, run.Reason) {
 
 // cutShort reports whether a cancel took a failed job's next try from it.
 func (p *Plan) cutShort() bool {
-	return !p.halt.failed &&
-		slices.ContainsFunc(p.waiting.items, func(i int32) bool { return !p.jobs[i].stopped })
+	return slices.ContainsFunc(p.waiting.items, func(i int32) bool { return !p.jobs[i].stopped })
 }
 
 // mark records a decision about the run that changes no state.

@@ -26,6 +26,7 @@ const (
 	Lost            Reason = "lost"             // nobody can know how it ended
 	AllSucceeded    Reason = "all_succeeded"    // every job of the run that had to run did so well
 	JobFailed       Reason = "job_failed"       // at least one job of the run did not succeed
+	JobsLeft        Reason = "jobs_left"        // all that was selected succeeded, but jobs that never did were left out
 	Stuck           Reason = "stuck"            // nothing runs and nothing can start: a bug of ours
 )
 
@@ -52,7 +53,7 @@ func Reasons() []Reason {
 	return []Reason{
 		Submitted, Resumed, DependenciesMet, Retry, Started,
 		Exited, EmptyCommand, Signal, OOMKilled, PrecheckFailed, PostcheckFailed, StartFailed,
-		TimedOut, Lost, AllSucceeded, JobFailed, Stuck,
+		TimedOut, Lost, AllSucceeded, JobFailed, JobsLeft, Stuck,
 		DependencyFailed, StoppedOnFailure, SkipRequested, AlreadySucceeded, NotSelected,
 		RunCancelled, JobCancelled, Interrupted, EngineStopping, EngineLost,
 	}

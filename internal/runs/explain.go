@@ -301,6 +301,8 @@ func runEnd(t *run.Transition) string {
 	switch t.Reason {
 	case run.AllSucceeded:
 		return "The run succeeded: every job that had to run did so well."
+	case run.JobsLeft:
+		return "The run is not done: what was selected succeeded, but jobs were left out that have not run yet."
 	case run.JobFailed:
 		return "The run failed, because at least one job did not succeed."
 	case run.Stuck:

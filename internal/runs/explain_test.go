@@ -123,6 +123,7 @@ func sentences() []struct {
 		{run.Transition{From: running, To: running, Reason: run.EngineLost}, "From here on the run started nothing more."},
 		{run.Transition{From: running, To: success, Reason: run.AllSucceeded}, "The run succeeded: every job that had to run did so well."},
 		{run.Transition{From: running, To: failed, Reason: run.JobFailed}, "The run failed, because at least one job did not succeed."},
+		{run.Transition{From: running, To: failed, Reason: run.JobsLeft}, "The run is not done: what was selected succeeded, but jobs were left out that have not run yet."},
 		{run.Transition{From: running, To: failed, Reason: run.Stuck}, "The run was stuck: nothing ran and nothing could start. This is a bug of executioner; please report it."},
 		{run.Transition{From: running, To: failed, Reason: run.EngineLost}, "The run ended, because the program that ran it was gone."},
 		{run.Transition{From: running, To: cancelled, Reason: run.RunCancelled, Detail: "asked by ann"}, "The run was cancelled (asked by ann)."},

@@ -70,5 +70,5 @@ func JobIn(wf *workflow.Workflow, id run.JobID) (int, error) {
 	if near := nearest.Of(string(id), names); near != "" {
 		return -1, err.WithHint("did you mean %q?", near)
 	}
-	return -1, err.WithHint("its jobs are listed by: executioner plan FILE")
+	return -1, err.WithHint("its jobs are listed by: executioner plan FILE, and those of a run by: executioner runs show RUN")
 }

@@ -62,10 +62,30 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
+	if err := worthwhile(r, p); err != nil {
+		return nil, err
+	}
 	if err := s.addAttempt(ctx, lease, next); err != nil {
 		return nil, err
 	}
 	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Workflow: wf, Options: opt}, h.last())
+}
+
+// worthwhile refuses an attempt that would run nothing and say nothing new. One that
+// ends a run as SUCCESS, because its failed jobs were declared successful, says something.
+func worthwhile(r store.Run, p *plan.Plan) error {
+	toRun, leftOut := p.Remaining()
+	switch {
+	case toRun > 0:
+		return nil
+	case r.Attempt.State == run.Success:
+		return fault.New(fault.Conflict, "run %d has succeeded and nothing of it is left to run", r.ID).
+			WithHint("to run a job and all that depends on it again: executioner resume %d --from JOB", r.ID)
+	case leftOut > 0:
+		return fault.New(fault.Conflict, "no job of run %d failed", r.ID).
+			WithHint("to run what has not run yet: executioner resume %d", r.ID)
+	}
+	return nil
 }
 
 // refuseSurvivors is a conflict when processes are left of tasks whose program is gone:

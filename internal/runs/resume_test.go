@@ -26,7 +26,7 @@ func TestResumeChooses(t *testing.T) {
 			"a SKIPPED already_succeeded", "b SUCCESS exit_code", "c SUCCESS exit_code", "d SUCCESS exit_code", "run SUCCESS all_succeeded",
 		}},
 		{"what failed only", runs.Resume{Options: runs.Options{FailedOnly: true}}, []string{
-			"a SKIPPED already_succeeded", "c SKIPPED not_selected", "d SKIPPED not_selected", "b SUCCESS exit_code", "run SUCCESS all_succeeded",
+			"a SKIPPED already_succeeded", "c SKIPPED not_selected", "d SKIPPED not_selected", "b SUCCESS exit_code", "run FAILED jobs_left",
 		}},
 		{"from a job that succeeded", runs.Resume{Options: runs.Options{From: []run.JobID{"a"}}}, []string{
 			"a SUCCESS exit_code", "b SUCCESS exit_code", "c SUCCESS exit_code", "d SUCCESS exit_code", "run SUCCESS all_succeeded",
@@ -45,7 +45,11 @@ func TestResumeChooses(t *testing.T) {
 				p := c.program()
 				id := p.wait(p.submit(flow("a", "b: a", "c: b", "d: c"), runs.Options{}))
 				c.is(id, 1, run.Failed, run.JobFailed)
-				c.is(p.wait(p.resume(id, tt.req)), 2, run.Success, run.AllSucceeded)
+				state, reason := run.Success, run.AllSucceeded
+				if tt.req.Options.FailedOnly {
+					state, reason = run.Failed, run.JobsLeft // c and d have not run yet
+				}
+				c.is(p.wait(p.resume(id, tt.req)), 2, state, reason)
 				c.equal(c.story(id, 2), tt.want)
 				if owner := c.run(id).Owner; owner != nil {
 					t.Errorf("it still belongs to %+v", owner)
@@ -295,4 +299,22 @@ func TestResumeThatFailsHalfway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestResumeOfWhatIsDone: an attempt that would run nothing must not overwrite how the run ended.
+func TestResumeOfWhatIsDone(t *testing.T) {
+	bubble(t, func(c *cluster) {
+		c.fails("b/1")
+		p := c.program()
+		done := p.wait(p.submit(flow("a"), runs.Options{}))
+		_, err := p.Resume(p.ctx, c.run(done), runs.Resume{})
+		c.refused(err, fault.Conflict, "run 1 has succeeded and nothing of it is left to run",
+			"to run a job and all that depends on it again: executioner resume 1 --from JOB")
+		failed := p.wait(p.submit(flow("b", "x: b"), runs.Options{}))
+		p.wait(p.resume(failed, runs.Resume{Options: runs.Options{FailedOnly: true}}))
+		c.is(failed, 2, run.Failed, run.JobsLeft)
+		_, err = p.Resume(p.ctx, c.run(failed), runs.Resume{Options: runs.Options{FailedOnly: true}})
+		c.refused(err, fault.Conflict, "no job of run 2 failed", "to run what has not run yet: executioner resume 2")
+		c.is(p.wait(p.resume(failed, runs.Resume{})), 3, run.Success, run.AllSucceeded)
+	})
 }

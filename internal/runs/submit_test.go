@@ -59,7 +59,7 @@ func TestSubmitRefusesUnknownJobs(t *testing.T) {
 	}{
 		{"to skip", runs.Options{Skip: []run.JobID{"load", "laod_customers"}}, `there is no job "laod_customers" in app`, `did you mean "load_customers"?`},
 		{"to begin with", runs.Options{From: []run.JobID{"loadd"}}, `there is no job "loadd" in app`, `did you mean "load"?`},
-		{"like none", runs.Options{Skip: []run.JobID{"zzz"}}, `there is no job "zzz" in app`, `its jobs are listed by: executioner plan FILE`},
+		{"like none", runs.Options{Skip: []run.JobID{"zzz"}}, `there is no job "zzz" in app`, `its jobs are listed by: executioner plan FILE, and those of a run by: executioner runs show RUN`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -97,7 +97,7 @@ func skippedLine(tr *run.Transition) (level, text string) {
 	case run.SkipRequested:
 		return LevelInfo, "skipped: asked for"
 	case run.AlreadySucceeded:
-		return LevelInfo, "not run again: it had succeeded"
+		return LevelInfo, "not run again: already done"
 	case run.NotSelected:
 		return LevelInfo, "left out: only failed jobs were asked for"
 	default:

@@ -176,7 +176,7 @@ func (o *oracle) next() (ask, end, due time.Duration) {
 		end = o.jobs[i].ends
 	}
 	for i := range o.jobs {
-		if j := &o.jobs[i]; j.repeating && !o.halted() && j.due > o.now {
+		if j := &o.jobs[i]; j.repeating && o.asked == "" && j.due > o.now {
 			due = min(due, j.due)
 		}
 	}
@@ -257,7 +257,7 @@ func (o *oracle) end(i int) {
 	j.State, j.Reason = j.outcome.State, j.outcome.Reason
 	if j.State == run.Failed || j.State == run.Timeout {
 		j.everBad = true
-		if !o.halted() && !j.told && o.repeats(j) {
+		if o.asked == "" && !j.told && o.repeats(j) {
 			j.repeating, j.due = true, o.now+o.wait(j)
 		}
 	}
@@ -321,7 +321,9 @@ func (o *oracle) settle() {
 		j := &o.jobs[i]
 		waits := j.State == run.Pending || j.State == run.Queued
 		switch {
-		case waits && o.stopper != "":
+		case waits && j.Tries > 0 && o.asked == "":
+			// it has started and goes on
+		case waits && o.stopper != "" && o.asked == "":
 			j.State, j.Reason, j.Cause = run.Skipped, run.StoppedOnFailure, o.stopper
 		case waits && o.asked != "":
 			j.State, j.Reason = run.Cancelled, o.asked
@@ -366,7 +368,7 @@ func (j *node) good() bool {
 // requeue queues what has waited long enough.
 func (o *oracle) requeue() {
 	for i := range o.jobs {
-		if j := &o.jobs[i]; j.repeating && !o.halted() && j.due <= o.now {
+		if j := &o.jobs[i]; j.repeating && o.asked == "" && j.due <= o.now {
 			j.State, j.Reason, j.repeating = run.Queued, run.Retry, false
 		}
 	}
@@ -374,6 +376,10 @@ func (o *oracle) requeue() {
 
 // start starts the best of the queued jobs, again and again, while there is room.
 func (o *oracle) start() {
+	inOrder := (o.Options.Sequential || o.Workflow.Sequential) && !o.Options.Parallel
+	if inOrder && slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating }) {
+		return
+	}
 	for o.count().Running < o.room() {
 		best := -1
 		for i := range o.jobs {
@@ -448,7 +454,7 @@ func (o *oracle) expected(i int) time.Duration {
 func (o *oracle) over() bool {
 	for i := range o.jobs {
 		j := &o.jobs[i]
-		if j.State == run.Running || j.repeating && !o.halted() {
+		if j.State == run.Running || j.repeating && o.asked == "" {
 			return false
 		}
 	}
@@ -478,7 +484,7 @@ func (o *oracle) count() run.Counts {
 // a job; then failures; then what the engine asked for.
 func (o *oracle) result() (run.State, run.Reason) {
 	c := o.count()
-	if o.cancelled && (c.Cancelled > 0 || o.stopper == "" && slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating })) {
+	if o.cancelled && (c.Cancelled > 0 || slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating })) {
 		return run.Cancelled, o.asked
 	}
 	if c.Failed > 0 {
@@ -492,6 +498,9 @@ func (o *oracle) result() (run.State, run.Reason) {
 			return run.Cancelled, o.asked
 		}
 		return run.Failed, run.JobFailed
+	}
+	if slices.ContainsFunc(o.jobs, func(j node) bool { return j.Reason == run.NotSelected }) {
+		return run.Failed, run.JobsLeft
 	}
 	return run.Success, run.AllSucceeded
 }
