@@ -62,6 +62,9 @@ func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) erro
 	c.showTotals(out, &d)
 	c.showJobs(out, d.View.Jobs)
 	showFailed(out, d.View.Jobs)
+	if err := c.showLeft(ctx, s, out, &d.View); err != nil {
+		return err
+	}
 	c.showNext(out, &d.View)
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
 }
@@ -179,6 +182,21 @@ func showFailed(w io.Writer, jobs []runs.JobView) {
 		fmt.Fprintf(w, "  %s: %s\n", oneLine(string(j.ID)), strings.ReplaceAll(clean(j.Command), "\n", "\n    "))
 		fmt.Fprintf(w, "    log: %s\n", oneLine(name(j.Log)))
 	}
+}
+
+// showLeft tells what a program that is gone left running: until it has ended the run
+// can't be resumed.
+func (c *command) showLeft(ctx context.Context, s *runs.Service, w io.Writer, v *runs.View) error {
+	if v.Reason != run.EngineLost {
+		return nil
+	}
+	left, err := s.LeftRunning(ctx, v.Run)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	fmt.Fprintf(w, "\nstill running: %s, %s\n", runs.Plural(len(left), "process"), runs.PIDs(left))
+	fmt.Fprintf(w, "stop it first: executioner cancel %d%s\n", v.Run, c.databaseFlag())
+	return nil
 }
 
 // showNext tells the exact commands for what to do next.

@@ -58,7 +58,7 @@ func (s *Service) cancelLost(ctx context.Context, r store.Run) error {
 		return err
 	}
 	if len(left) > 0 {
-		return fault.New(fault.Conflict, "%d processes of run %d could not be ended (%s)", len(left), r.ID, list(left))
+		return fault.New(fault.Conflict, "%d processes of run %d could not be ended (%s)", len(left), r.ID, PIDs(left))
 	}
 	if r.Attempt.State.Ended() {
 		return nil
@@ -93,6 +93,19 @@ func (s *Service) lost(ctx context.Context, r store.Run) ([]run.TaskID, error) {
 		tasks = append(tasks, run.TaskID{Run: r.ID, Attempt: r.Attempt.Number, Job: job, Try: try})
 	}
 	return tasks, nil
+}
+
+// LeftRunning returns the processes that a run's program left behind when it went away.
+func (s *Service) LeftRunning(ctx context.Context, id run.ID) ([]int, error) {
+	r, err := s.cfg.Store.Run(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := s.lost(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.survivors(tasks)
 }
 
 // survivors returns the processes of tasks. Looking for none costs nothing.

@@ -84,8 +84,8 @@ func (s *Service) noSuchRun(ctx context.Context, id run.ID) error {
 	return err.WithHint("the nearest is run %d of %s, the newest run %d", below[0].ID, below[0].Application, newest[0].ID)
 }
 
-// list joins process ids for a message.
-func list(pids []int) string {
+// PIDs joins process ids for a message, at most three of them.
+func PIDs(pids []int) string {
 	words := make([]string, 0, 4)
 	for _, pid := range pids {
 		if len(words) == 3 {

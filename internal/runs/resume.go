@@ -101,7 +101,7 @@ func (s *Service) refuseSurvivors(ctx context.Context, r store.Run) error {
 	if err != nil || len(left) == 0 {
 		return nil //nolint:nilerr // a host that can't tell must not prevent every resume
 	}
-	return fault.New(fault.Conflict, "%d processes of run %d are still running (%s), though the program that started them is gone", len(left), r.ID, list(left)).
+	return fault.New(fault.Conflict, "%d processes of run %d are still running (%s), though the program that started them is gone", len(left), r.ID, PIDs(left)).
 		WithHint("wait for them, or stop them with: executioner cancel %d", r.ID)
 }
 

@@ -3,6 +3,7 @@ package runs
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -121,10 +122,13 @@ func (t *Teller) tellRun(tr *run.Transition) (level, text string) {
 	}
 }
 
-// Plural counts things: "1 job", "2 jobs".
+// Plural counts things: "1 job", "2 jobs", "2 processes".
 func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
+	}
+	if strings.HasSuffix(thing, "s") {
+		thing += "e"
 	}
 	return strconv.Itoa(n) + " " + thing + "s"
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/executionerhq/executioner/internal/run"
 )
@@ -115,7 +116,29 @@ func (f FieldChange) line() string {
 	case f.Old == masked && f.New == masked:
 		return f.Field + " changed (secret)"
 	}
-	return fmt.Sprintf("%s changed from %s to %s", f.Field, quote(f.Old), quote(f.New))
+	was, is := fromDifference(f.Old, f.New)
+	return fmt.Sprintf("%s changed from %s to %s", f.Field, quote(was), quote(is))
+}
+
+// fromDifference leaves out what long texts begin with alike, but for a few words, so
+// that what is shown of them differs.
+func fromDifference(a, b string) (string, string) {
+	const lead = 20
+	if len(a) <= lead || len(b) <= lead {
+		return a, b
+	}
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	from := same - lead
+	for from > 0 && !utf8.RuneStart(a[from]) {
+		from--
+	}
+	if from <= lead { // not worth it
+		return a, b
+	}
+	return "…" + a[from:], "…" + b[from:]
 }
 
 const masked = "***"

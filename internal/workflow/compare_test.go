@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,5 +121,19 @@ func TestDifferenceJSON(t *testing.T) {
 		`"changed":[{"id":"j","needs_added":["n"],"needs_removed":["m"]}],"reordered":true}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+}
+
+// TestChangeInALongCommand: the two texts that are shown must differ where the command does.
+func TestChangeInALongCommand(t *testing.T) {
+	long := strings.Repeat("echo a line that stays as it is\n", 10)
+	c := FieldChange{Field: "command", Old: long + "exit 0", New: long + "exit 1"}
+	want := `command changed from "…stays as it is\nexit 0" to "…stays as it is\nexit 1"`
+	if got := c.line(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	short := FieldChange{Field: "command", Old: "echo é", New: "echo è"}
+	if got, want := short.line(), `command changed from "echo é" to "echo è"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
