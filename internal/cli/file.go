@@ -126,10 +126,10 @@ func finding(f policy.Finding) string {
 	return fmt.Sprintf("job %s: %s (%s)", clean(string(f.Job)), clean(f.Msg), f.Rule)
 }
 
-// name returns a path as it is shown: relative to here when that is shorter.
+// name returns a path as it is shown: relative when it is below the current directory.
 func name(path string) string {
 	if dir, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(dir, path); err == nil && len(rel) < len(path) {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
 			return rel
 		}
 	}
