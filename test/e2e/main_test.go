@@ -16,6 +16,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	// The program is built by another go command. These make a cached result of the tests
+	// go stale when the program changes.
+	_ "github.com/executionerhq/executioner/internal/app"
+	_ "github.com/executionerhq/executioner/internal/cli"
 )
 
 // patience is how long a test waits for a process before it gives up. It is long since
