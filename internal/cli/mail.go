@@ -17,25 +17,24 @@ import (
 // mail tells whoever the workflow names how the run ended. The result has been
 // recorded and shown by then: a mail that can't be sent is reported and changes nothing.
 func (c *command) mail(ctx context.Context, d runs.Details, a runs.Attempt) {
-	wf := a.Workflow
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	m := notify.New(a.Workflow.Mail, c.mailPassword(a), host)
 	success := d.View.State == run.Success
-	if len(wf.Mail.To) == 0 || success && !wf.Mail.OnSuccess || !success && !wf.Mail.OnFailure {
+	if !m.Wanted(success) {
 		return
 	}
-	if err := c.sendMail(ctx, d, a, success); err != nil {
-		fmt.Fprintf(c.Err, "executioner: the mail to %s was not sent: %v\n", clean(strings.Join(wf.Mail.To, ", ")), err)
+	if err := c.sendMail(ctx, d, m, success); err != nil {
+		fmt.Fprintf(c.Err, "executioner: the mail to %s was not sent: %v\n", clean(strings.Join(m.To, ", ")), err)
 		if hint := fault.HintOf(err); hint != "" {
 			fmt.Fprintf(c.Err, "  → %s\n", hint)
 		}
 	}
 }
 
-func (c *command) sendMail(ctx context.Context, d runs.Details, a runs.Attempt, success bool) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	m := notify.New(a.Workflow.Mail, c.mailPassword(a), host)
+func (c *command) sendMail(ctx context.Context, d runs.Details, m notify.Mail, success bool) error {
 	msg, err := notify.Compose(m, notify.Report{
 		App: d.View.Application, Run: d.View.Run, Success: success,
 		Summary: c.plainSummary(d), Logs: mailLogs(d.View), At: time.Now(),
