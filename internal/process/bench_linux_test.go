@@ -35,11 +35,10 @@ func onTwo(b *testing.B, n int, work func() error) time.Duration {
 
 func benchHost(b *testing.B) *Host {
 	b.Helper()
-	host, err := NewHost()
+	host, err := makeHost(os.Getenv("NOMARK") == "")
 	if err != nil {
 		b.Fatal(err)
 	}
-	host.marker.works = host.marker.works && os.Getenv("NOMARK") == ""
 	b.Cleanup(func() { _ = host.Close() })
 	return host
 }

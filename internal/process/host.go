@@ -30,7 +30,10 @@ type Host struct {
 }
 
 // NewHost prepares this program for having jobs: see Host.
-func NewHost() (*Host, error) {
+func NewHost() (*Host, error) { return makeHost(true) }
+
+// makeHost makes a host which recognises processes without marks unless wanted.
+func makeHost(marks bool) (*Host, error) {
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
@@ -41,7 +44,7 @@ func NewHost() (*Host, error) {
 		live:   make(map[*Process]struct{}),
 		drains: make(map[*output]struct{}),
 	}
-	if err := h.open(); err != nil {
+	if err := h.open(marks); err != nil {
 		_ = unix.Close(null)
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type system struct {
 	known   map[ident]*Process // who belonged to whom when last seen
 }
 
-func (h *Host) open() error {
+func (h *Host) open(marks bool) error {
 	self, ok := readStat(os.Getpid())
 	if !ok {
 		return fmt.Errorf("read /proc/self/stat: is /proc mounted?")
@@ -48,9 +48,11 @@ func (h *Host) open() error {
 		h.closeChildren()
 		return err
 	}
-	if err := h.marker.init(); err != nil {
-		h.closeChildren()
-		return err
+	if marks {
+		if err := h.marker.init(); err != nil {
+			h.closeChildren()
+			return err
+		}
 	}
 	closeOnExec()
 	h.plainSignals()

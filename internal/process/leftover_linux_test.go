@@ -113,8 +113,7 @@ func TestForeignChildren(t *testing.T) {
 
 // TestWithoutMarks covers hosts where the limit was lowered: session and cookie must do.
 func TestWithoutMarks(t *testing.T) {
-	h := newHost(t)
-	h.marker.works = false
+	h := newHostWithoutMarks(t)
 	for _, text := range []string{
 		"sleep 1000 >/dev/null 2>&1 & echo $! > pid",
 		"setsid bash -c 'sleep 1000 & echo $! > pid' >/dev/null 2>&1 </dev/null",
@@ -137,8 +136,7 @@ func TestWithoutMarks(t *testing.T) {
 
 // TestRemembered: who was once seen below a job belongs to it, whatever it hides.
 func TestRemembered(t *testing.T) {
-	h := newHost(t)
-	h.marker.works = false
+	h := newHostWithoutMarks(t)
 	spec := script(t, `env -i setsid bash -c 'echo $$ > pid; while [ ! -e go ]; do sleep 0.01; done; (`+forever(t, "child")+`) & while [ ! -e end ]; do sleep 0.01; done' >/dev/null 2>&1 </dev/null & sleep 1000`)
 	spec.Grace = time.Millisecond
 	p := start(t, h, spec)
@@ -170,7 +168,9 @@ func TestWithoutChildrenList(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	_ = unix.Kill(pid, unix.SIGKILL)
+	h.reaping.Lock()
 	h.children = openChildren(h.self.pid)
+	h.reaping.Unlock()
 	eventually(t, "reaped", func() bool { h.reapOrphans(); return len(zombies(t)) == 0 })
 }
 

@@ -129,6 +129,18 @@ func helper(t *testing.T, args ...string) string {
 func newHost(t *testing.T) *Host {
 	t.Helper()
 	h, err := NewHost()
+	return closed(t, h, err)
+}
+
+// newHostWithoutMarks is a host where the limit behind the marks was lowered.
+func newHostWithoutMarks(t *testing.T) *Host {
+	t.Helper()
+	h, err := makeHost(false)
+	return closed(t, h, err)
+}
+
+func closed(t *testing.T, h *Host, err error) *Host {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

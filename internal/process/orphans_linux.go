@@ -2,6 +2,7 @@ package process
 
 import (
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,21 +17,40 @@ import (
 func (h *Host) orphansOf(p *Process) (some, known bool) {
 	h.reaping.Lock()
 	defer h.reaping.Unlock()
-	list, ok := h.ourChildren()
-	if !ok {
-		return false, false
-	}
-	for _, pid := range list {
-		if _, left := h.adopted[pid]; left || h.isMain(pid) {
-			continue
+	// A child may die after the list was read and leave children of its own, which that
+	// list lacks. So it is read again until it shows nobody new.
+	seen := make(map[int]bool)
+	for fresh := true; fresh && !some; {
+		list, ok := h.ourChildren()
+		if !ok {
+			return false, false
 		}
-		mine, ours := h.claim(p, pid)
-		if ours && collect(pid) {
-			continue
+		fresh = false
+		for _, pid := range list {
+			if _, left := h.adopted[pid]; left || seen[pid] || h.isMain(pid) {
+				continue
+			}
+			fresh = true
+			mine, ours := h.claim(p, pid)
+			if ours && collect(pid) {
+				continue
+			}
+			if !mine && isDying(pid) {
+				time.Sleep(time.Millisecond)
+				continue
+			}
+			seen[pid] = true
+			some = some || mine
 		}
-		some = some || mine
 	}
 	return some, true
+}
+
+// isDying reports whether a process has given up its memory, with what that could tell
+// about it, but not yet its children.
+func isDying(pid int) bool {
+	e, ok := readStat(pid)
+	return ok && !e.alive() && e.state != 'Z' && e.state != 'X'
 }
 
 // reapOrphans collects all dead orphans and reports whether living ones remain.

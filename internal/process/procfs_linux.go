@@ -2,7 +2,9 @@ package process
 
 import (
 	"bytes"
+	"math"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,14 +87,56 @@ func cookieIn(environ []byte) (string, bool) {
 	return "", false
 }
 
+// execPatience is how often, a millisecond apart, a process in the middle of an exec is
+// looked at again. It is there for microseconds, unless the host is very busy.
+const execPatience = 1000
+
 // readCookie returns the cookie of a process; false when it has none, is a zombie, or
 // belongs to another user.
 func readCookie(pid int) (string, bool) {
-	environ, err := slurp(procPath(pid, "environ"))
-	if err != nil {
-		return "", false
+	for range execPatience {
+		environ, err := slurp(procPath(pid, "environ"))
+		if err != nil {
+			return "", false
+		}
+		if cookie, ok := cookieIn(environ); ok {
+			return cookie, true
+		}
+		if size, known := environSize(pid); !known || size == uint64(len(environ)) {
+			return "", false
+		}
+		time.Sleep(time.Millisecond)
 	}
-	return cookieIn(environ)
+	return "", false
+}
+
+// environSize returns how long the environment of a process is; false for what has none.
+// An exec replaces the memory that holds it: until the new one is filled, and for who
+// opened the old one before, it reads as empty or ends early.
+func environSize(pid int) (uint64, bool) {
+	const (
+		kernelThread     = 0x200000 // PF_KTHREAD
+		envStart, envEnd = 50 - 3, 51 - 3
+	)
+	stat, err := slurp(procPath(pid, "stat"))
+	if err != nil {
+		return 0, false
+	}
+	e, ok := parseStat(pid, stat)
+	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if !ok || !e.alive() || e.flags&kernelThread != 0 || len(f) <= envEnd {
+		return 0, false
+	}
+	start, serr := strconv.ParseUint(string(f[envStart]), 10, 64)
+	end, eerr := strconv.ParseUint(string(f[envEnd]), 10, 64)
+	switch {
+	case serr != nil || eerr != nil:
+		return 0, false
+	case end < start || end == 0:
+		return math.MaxUint64, true // in the middle of an exec
+	default:
+		return end - start, true
+	}
 }
 
 // processes returns all processes that can be seen.

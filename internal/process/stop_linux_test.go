@@ -124,16 +124,17 @@ func cookies(t *testing.T, prefix string) []Survivor {
 func TestTimeout(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
+		grace        time.Duration
 		want         run.Outcome
 	}{
-		{"dies", "sleep 1000", run.Outcome{ExitCode: -1, Signal: 15}},
-		{"ends well within the grace", "trap 'exit 0' TERM; while :; do sleep 0.01; done", run.Outcome{}},
-		{"ends badly within the grace", "trap 'exit 7' TERM; while :; do sleep 0.01; done", run.Outcome{ExitCode: 7}},
-		{"ignores it", "trap '' TERM; while :; do sleep 0.01; done", run.Outcome{ExitCode: -1, Signal: 9}},
+		{"dies", "sleep 1000", time.Minute, run.Outcome{ExitCode: -1, Signal: 15}},
+		{"ends well within the grace", "trap 'exit 0' TERM; while :; do sleep 0.01; done", time.Minute, run.Outcome{}},
+		{"ends badly within the grace", "trap 'exit 7' TERM; while :; do sleep 0.01; done", time.Minute, run.Outcome{ExitCode: 7}},
+		{"ignores it", "trap '' TERM; while :; do sleep 0.01; done", 100 * time.Millisecond, run.Outcome{ExitCode: -1, Signal: 9}},
 	} {
 		spec := script(t, c.script)
-		spec.Timeout, spec.Grace = 100*time.Millisecond, 300*time.Millisecond
-		c.want.State, c.want.Reason, c.want.Detail = run.Timeout, run.TimedOut, "timed out after 100ms"
+		spec.Timeout, spec.Grace = time.Second, c.grace
+		c.want.State, c.want.Reason, c.want.Detail = run.Timeout, run.TimedOut, "timed out after 1s"
 		if got := bare(start(t, newHost(t), spec).Wait()); got != c.want {
 			t.Errorf("%s: got %+v\nwant %+v", c.name, got, c.want)
 		}

@@ -120,10 +120,13 @@ func (p *Process) gone() bool {
 
 // leftovers returns what still runs although the program ended by itself.
 func (p *Process) leftovers() []int {
-	if p.gone() {
-		return nil
+	for !p.gone() {
+		// A walk takes a while; who forks and ends meanwhile can hide its child from it.
+		if left := p.host.members(p); len(left) > 0 {
+			return identPIDs(left)
+		}
 	}
-	return identPIDs(p.host.members(p))
+	return nil
 }
 
 // release gives back what the process held.

@@ -31,7 +31,7 @@ type peak struct{}
 
 func (peak) value() int64 { return 0 }
 
-func (h *Host) open() error                      { return nil }
+func (h *Host) open(bool) error                  { return nil }
 func (h *Host) shut()                            {}
 func (h *Host) oomBefore() uint64                { return 0 }
 func (h *Host) oomSince(uint64) bool             { return false }

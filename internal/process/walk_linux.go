@@ -136,10 +136,10 @@ func (a *attribution) attribute(e entry) bool {
 		p = a.owners[e.ppid]
 	}
 	if p == nil && a.descends(e) {
-		p = a.sessions[e.session]
-	}
-	if p == nil && e.ppid == a.self.pid {
-		p = a.traits(e.pid) // adopted: nothing else can say whose it was
+		if p = a.sessions[e.session]; p == nil {
+			// Adopted, or about to be: its parent may have ended since it was looked at.
+			p = a.traits(e.pid)
+		}
 	}
 	if p == nil {
 		return false
