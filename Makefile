@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 LINT  := go tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: build test cover lint bench fuzz docs setup
+.PHONY: build test cover lint bench fuzz docs setup crash oracle-grammar
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/executioner ./cmd/executioner
@@ -16,10 +16,10 @@ test: setup ## every test, with the race detector
 	go test -race -timeout 12m ./...
 
 # The packages that only help tests are not counted.
-COUNTED = $(shell go list ./internal/... ./cmd/... | grep -vE '/(enginetest|storetest|simtest)$$' | paste -sd,)
+COUNTED = $(shell go list ./internal/... ./cmd/... | grep -vE '/(enginetest|storetest|simtest|pgtest|oratest|oralint|historytest)$$' | paste -sd,)
 
 cover: ## every test once more, without the race detector: at least 90 % of the code must be reached
-	go test -coverpkg=$(COUNTED) -coverprofile=coverage.out ./... >/dev/null
+	go test -coverpkg=$(COUNTED) -coverprofile=coverage.out $(shell go list ./... | grep -v /test/crash) >/dev/null
 	@scripts/cover coverage.out
 
 lint: ## formatting, static analysis, import walls
@@ -27,6 +27,14 @@ lint: ## formatting, static analysis, import walls
 
 bench: build ## measure, and print the table of bench/README.md
 	go run ./bench
+
+crash: setup ## kill and starve the program in every way we know, for hours: N=10000 scenarios
+	go test -tags failpoints ./internal/failpoint
+	go test -timeout 10h ./test/crash -crash.long -crash.n=$(or $(N),10000) -crash.limit=0 -crash.seed=$$(date +%s)
+	go test -timeout 1h ./test/e2e -run Upgrades -upgrades 100 -upgraded-jobs 200
+
+oracle-grammar: ## parse what is sent to Oracle with its grammar, where that has changed
+	@scripts/oracle-grammar
 
 fuzz: ## fuzz each parser for FUZZTIME (default 20s)
 	@scripts/fuzz

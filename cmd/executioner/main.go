@@ -6,15 +6,20 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/term"
 
 	"github.com/executionerhq/executioner/internal/app"
 	"github.com/executionerhq/executioner/internal/cli"
+	"github.com/executionerhq/executioner/internal/keeper"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == keeper.Command { // first of all: it must stay small
+		os.Exit(keeper.Main(os.Args[2:], identity(build())))
+	}
 	caught := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // else nohup asks for the run to outlive the terminal
 		caught = append(caught, syscall.SIGHUP)
@@ -22,16 +27,30 @@ func main() {
 	os.Exit(cli.Run(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Environ: os.Environ(), Signals: catcher(caught), Terminal: width,
-		Open: open, Build: build(),
+		Open: open, Databases: app.Databases{}, WithPassword: app.WithPassword, Build: build(),
 	}))
 }
 
 func open(ctx context.Context, s cli.Settings) (cli.Backend, error) {
-	a, err := app.Open(ctx, app.Settings{Database: s.Database, Environ: s.Environ, Trouble: s.Trouble})
+	a, err := app.Open(ctx, app.Settings{
+		Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice,
+		Program: self(), Name: os.Args[0], Build: identity(build()),
+	})
 	if err != nil {
 		return cli.Backend{}, err
 	}
-	return cli.Backend{Runs: a.Runs, Close: a.Close}, nil
+	return cli.Backend{Runs: a.Runs, Store: a.Store(), Close: a.Close}, nil
+}
+
+// identity tells one build from another.
+func identity(b cli.Build) string { return b.Version + " " + b.Revision }
+
+// self names this program's file, whatever has become of the path by which it was started.
+func self() string {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe"
+	}
+	return ""
 }
 
 // catcher returns a function that begins to catch what a person or a service manager

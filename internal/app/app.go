@@ -20,9 +20,17 @@ import (
 
 // Settings say what to compose.
 type Settings struct {
-	Database string   // path of the SQLite database
-	Environ  []string // what jobs may inherit
-	Trouble  func(error)
+	Database string // the address of the database, see sqlstore.Open
+	StateDir string // where keepers of runs are whose database is no file
+	Program  string // the file of this program, to start the keeper from; empty: jobs have none
+	Name     string // by which this program was called
+	Build    string // its version
+	// Durability says what a recorded result survives: "process", the end of the program,
+	// however sudden, which is the default; or "full", a power cut as well.
+	Durability string
+	Environ    []string // what jobs may inherit
+	Trouble    func(error)
+	Notice     func(string)
 }
 
 // App is the running parts.
@@ -34,7 +42,9 @@ type App struct {
 
 // Open composes the parts. Close the App after use.
 func Open(ctx context.Context, s Settings) (*App, error) {
-	st, err := sqlstore.OpenSQLite(ctx, s.Database, sqlstore.Config{})
+	cfg := storeConfig()
+	cfg.Durability = sqlstore.Durability(s.Durability)
+	st, err := sqlstore.Open(ctx, s.Database, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +53,16 @@ func Open(ctx context.Context, s Settings) (*App, error) {
 		return nil, errors.Join(fault.Wrap(err, fault.Internal, "this host can't be prepared for running jobs"), st.Close())
 	}
 	scope := scopeOf(s.Database)
+	keepers := keepers{settings: s, host: host}
 	service := runs.New(runs.Config{
-		Store: st, Hub: &event.Hub{}, Host: newKnown(scope), Trouble: s.Trouble,
+		Store: st, Hub: &event.Hub{}, Host: newKnown(scope, keepers.dir), Trouble: s.Trouble,
 		NewRunner: func(a runs.Attempt) (runs.Runner, error) {
+			k, err := keepers.open(a)
+			if err != nil {
+				return nil, err
+			}
 			return local.New(local.Config{
-				Workflow: a.Workflow, Run: a.Run, Host: host, Scope: scope,
+				Workflow: a.Workflow, Run: a.Run, Keeper: k, Scope: scope,
 				Environ: s.Environ, Overrides: a.Options.Env,
 			}), nil
 		},
@@ -60,15 +75,25 @@ func (a *App) Close() error {
 	return errors.Join(a.host.Close(), a.store.Close())
 }
 
-// scopeOf tells the runs of one database from those of another, without naming it. The
-// database exists, and is the same by whatever path it was reached.
+// scopeOf tells the runs of one database from those of another, without naming it. A
+// file exists, and is the same by whatever path it was reached.
 func scopeOf(database string) string {
-	if abs, err := filepath.Abs(database); err == nil {
-		database = abs
-	}
-	if real, err := filepath.EvalSymlinks(database); err == nil {
-		database = real
+	if file := (Databases{}).File(database); file != "" {
+		database = real(file)
+	} else {
+		database = sqlstore.Redact(database)
 	}
 	sum := sha256.Sum256([]byte(database))
 	return hex.EncodeToString(sum[:4])
+}
+
+// real returns the one name of a file.
+func real(file string) string {
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	if is, err := filepath.EvalSymlinks(file); err == nil {
+		file = is
+	}
+	return file
 }

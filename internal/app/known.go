@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -16,11 +17,12 @@ var _ runs.Host = (*known)(nil)
 type known struct {
 	scope string
 	owner store.Owner
+	dir   func(run.ID) string // of a run's keeper
 }
 
-func newKnown(scope string) *known {
+func newKnown(scope string, dir func(run.ID) string) *known {
 	host, boot, pid, start := process.SelfIdentity()
-	return &known{scope: scope, owner: store.Owner{Host: host, BootID: boot, PID: pid, StartTime: start}}
+	return &known{scope: scope, dir: dir, owner: store.Owner{Host: host, BootID: boot, PID: pid, StartTime: start}}
 }
 
 // Owner implements runs.Host.
@@ -33,6 +35,15 @@ func (k *known) Dead(o store.Owner) bool {
 	}
 	alive, sure := process.Alive(o.BootID, o.PID, o.StartTime)
 	return sure && !alive
+}
+
+// Remains implements runs.Host.
+func (k *known) Remains(id run.ID, tasks []run.TaskID) bool {
+	ids := make([]string, len(tasks))
+	for i, t := range tasks {
+		ids[i] = t.String()
+	}
+	return keeper.Look(k.dir(id), ids)
 }
 
 // Survivors implements runs.Host.

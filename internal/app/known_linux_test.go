@@ -15,7 +15,7 @@ import (
 )
 
 func TestDead(t *testing.T) {
-	k := newKnown("scope")
+	k := newKnown("scope", nil)
 	self := k.Owner()
 	gone := exec.Command("true")
 	if err := gone.Run(); err != nil {
@@ -51,7 +51,7 @@ func TestDead(t *testing.T) {
 
 // TestSurvivors has processes of a task whose program is gone: here they have none.
 func TestSurvivors(t *testing.T) {
-	k := newKnown("scope" + strconv.FormatInt(time.Now().UnixNano(), 36))
+	k := newKnown("scope"+strconv.FormatInt(time.Now().UnixNano(), 36), nil)
 	ours := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 3}
 	other := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 4}
 	var pids []int
@@ -74,7 +74,7 @@ func TestSurvivors(t *testing.T) {
 	if found, err := k.Survivors([]run.TaskID{other}); err != nil || len(found) > 0 {
 		t.Errorf("of another try: %v, %v", found, err)
 	}
-	if found, err := newKnown("other").Survivors([]run.TaskID{ours}); err != nil || len(found) > 0 {
+	if found, err := newKnown("other", nil).Survivors([]run.TaskID{ours}); err != nil || len(found) > 0 {
 		t.Errorf("of another database: %v, %v", found, err)
 	}
 	if left, err := k.KillSurvivors(t.Context(), []run.TaskID{other, ours}); err != nil || len(left) > 0 {

@@ -16,9 +16,13 @@ func (c *command) historyExists() error {
 	if c.database == "" {
 		return nil
 	}
-	path, err := c.databasePath()
+	address, err := c.databasePath()
 	if err != nil {
 		return err
+	}
+	path := c.Databases.File(address)
+	if path == "" {
+		return nil // a server says so itself
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.NotFound, "there is no history %s", path).
@@ -34,10 +38,12 @@ func (c *command) peek(ctx context.Context, use func(s *runs.Service) error) err
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if file := c.Databases.File(path); file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 	}
-	b, err := c.Open(ctx, Settings{Database: path, Environ: c.jobEnviron()})
+	b, err := c.Open(ctx, c.settings(path, nil))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/history"
 	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -31,20 +34,28 @@ type Program struct {
 	Terminal func() int
 	// Open composes the use cases on a database.
 	Open func(ctx context.Context, s Settings) (Backend, error)
+	// Databases opens histories as a whole, see the db commands.
+	Databases history.Databases
+	// WithPassword puts a password into the address of a database.
+	WithPassword func(address, password string) (string, error)
 	// Build names the program's version.
 	Build Build
 }
 
 // Settings are what a command needs of the composition.
 type Settings struct {
-	Database string
-	Environ  []string
-	Trouble  func(error)
+	Database   string
+	StateDir   string
+	Durability string
+	Environ    []string
+	Trouble    func(error)
+	Notice     func(string) // is told what a person should know while a run goes on; from any goroutine
 }
 
 // Backend is a composed program.
 type Backend struct {
 	Runs  *runs.Service
+	Store store.Store // what the runs are kept in; nil where it is nobody's business
 	Close func() error
 }
 
@@ -82,9 +93,10 @@ func Run(ctx context.Context, p Program) int {
 // command carries what the flags of all commands set.
 type command struct {
 	Program
-	database string
-	json     bool
-	old      bool // an old root flag is in use
+	database   string
+	durability string // of the command line
+	json       bool
+	old        bool // an old root flag is in use
 }
 
 // report prints an error and returns the exit code for it.
@@ -126,13 +138,25 @@ func faultJSON(err error) any {
 	}{faultView{fault.CodeOf(err), message(err), fault.HintOf(err), problems}}
 }
 
+// settings are those of a program that works on a database.
+func (c *command) settings(address string, trouble func(error)) Settings {
+	state, _ := c.stateDir() // without one, only a database that is no file needs it, and says so
+	return Settings{
+		Database: address, StateDir: state, Durability: cmp.Or(c.durability, c.getenv(durabilityVariable)), Environ: c.jobEnviron(),
+		Trouble: trouble, Notice: c.notice,
+	}
+}
+
+// notice tells what a person should know while a run goes on.
+func (c *command) notice(text string) { fmt.Fprintf(c.Err, "executioner: %s\n", text) }
+
 // open composes the use cases and ends the runs whose program is gone.
 func (c *command) open(cmd *cobra.Command, trouble func(error)) (Backend, error) {
 	path, err := c.databasePath()
 	if err != nil {
 		return Backend{}, err
 	}
-	b, err := c.Open(cmd.Context(), Settings{Database: path, Environ: c.jobEnviron(), Trouble: trouble})
+	b, err := c.Open(cmd.Context(), c.settings(path, trouble))
 	if err != nil {
 		return b, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/app"
 	"github.com/executionerhq/executioner/internal/cli"
+	"github.com/executionerhq/executioner/internal/keeper"
 )
 
 // TestMain makes the program a command of the scripts, wired as cmd/executioner does.
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 }
 
 func program() {
+	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
+		os.Exit(keeper.Main(os.Args[2:], "1.2.3"))
+	}
 	os.Exit(cli.Run(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(),
 		Signals: func() (<-chan os.Signal, func()) {
@@ -37,12 +41,16 @@ func program() {
 			return width
 		},
 		Open: func(ctx context.Context, s cli.Settings) (cli.Backend, error) {
-			a, err := app.Open(ctx, app.Settings{Database: s.Database, Environ: s.Environ, Trouble: s.Trouble})
+			a, err := app.Open(ctx, app.Settings{
+				Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice,
+				Program: "/proc/self/exe", Name: os.Args[0],
+			})
 			if err != nil {
 				return cli.Backend{}, err
 			}
-			return cli.Backend{Runs: a.Runs, Close: a.Close}, nil
+			return cli.Backend{Runs: a.Runs, Store: a.Store(), Close: a.Close}, nil
 		},
+		Databases: app.Databases{}, WithPassword: app.WithPassword,
 		Build: cli.Build{Version: "1.2.3", Revision: "0123456789abcdef", Time: "2026-01-31T12:00:00Z", Go: "go1.26", Platform: "linux/amd64"},
 	}))
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -11,6 +12,9 @@ import (
 
 // DatabaseVariable names the database when --database does not.
 const DatabaseVariable = "EXECUTIONER_DATABASE"
+
+// durabilityVariable says what a recorded result survives when --durability does not.
+const durabilityVariable = "EXECUTIONER_DURABILITY"
 
 // getenv returns the last value of a variable of the program's environment.
 func (c *command) getenv(name string) string {
@@ -23,27 +27,65 @@ func (c *command) getenv(name string) string {
 	return value
 }
 
+// Where else the address of the database and its password may be: variables of jobs that
+// start this program should not have them.
+const (
+	addressFileVariable  = DatabaseVariable + "_FILE"
+	passwordVariable     = DatabaseVariable + "_PASSWORD"
+	passwordFileVariable = passwordVariable + "_FILE"
+)
+
 // databasePath returns where the history is: --database, EXECUTIONER_DATABASE, or
-// executioner/history.db under $XDG_STATE_HOME, which is ~/.local/state by default.
+// executioner/history.db under $XDG_STATE_HOME, which is ~/.local/state by default. A
+// file's path is absolute. An address has the password that is given beside it.
 func (c *command) databasePath() (string, error) {
-	path := c.database
-	if path == "" {
-		path = c.getenv(DatabaseVariable)
+	address, err := c.databaseAddress()
+	if err != nil {
+		return "", err
 	}
-	if path == "" {
-		dir, err := c.stateDir()
-		if err != nil {
-			return "", err
-		}
-		path = filepath.Join(dir, "executioner", "history.db")
+	password, err := c.secret(passwordVariable, passwordFileVariable)
+	if err != nil {
+		return "", err
 	}
-	path = strings.TrimPrefix(path, "sqlite:")
-	if scheme, _, ok := strings.Cut(path, "://"); ok {
-		return "", fault.New(fault.Unsupported, "this version keeps its history in SQLite only, not in %s", scheme).
-			WithHint("give a file: --database /var/lib/executioner/history.db")
+	if password != "" {
+		return c.WithPassword(address, password)
+	}
+	path := c.Databases.File(address)
+	if path == "" {
+		return address, nil
 	}
 	abs, err := filepath.Abs(path)
 	return abs, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
+}
+
+func (c *command) databaseAddress() (string, error) {
+	if c.database != "" {
+		if c.Databases.Show(c.database) != c.database {
+			return "", fault.New(fault.Usage, "everybody on this host can see a password on the command line").
+				WithHint("leave it out of --database, and give it in a file: %s=FILE", passwordFileVariable)
+		}
+		return c.database, nil
+	}
+	address, err := c.secret(DatabaseVariable, addressFileVariable)
+	if err != nil || address != "" {
+		return address, err
+	}
+	dir, err := c.stateDir()
+	return filepath.Join(dir, "executioner", "history.db"), err
+}
+
+// secret returns the value of a variable, or else the content of the file that another
+// one names.
+func (c *command) secret(variable, fileVariable string) (string, error) {
+	if value := c.getenv(variable); value != "" {
+		return value, nil
+	}
+	name := c.getenv(fileVariable)
+	if name == "" {
+		return "", nil
+	}
+	content, err := os.ReadFile(name)
+	return strings.TrimRight(string(content), "\r\n"), fault.Wrap(err, fault.InvalidConfig, "the file that %s names can't be read", fileVariable)
 }
 
 func (c *command) stateDir() (string, error) {
@@ -69,8 +111,20 @@ func (c *command) home() string {
 	return home
 }
 
-// jobEnviron is what jobs may inherit.
-func (c *command) jobEnviron() []string { return local.Inherited(c.Environ) }
+// jobEnviron is what jobs may inherit: not the way into the database, if that takes a password.
+func (c *command) jobEnviron() []string {
+	return slices.DeleteFunc(local.Inherited(c.Environ), func(v string) bool {
+		name, value, _ := strings.Cut(v, "=")
+		switch name {
+		case addressFileVariable, passwordVariable, passwordFileVariable:
+			return true
+		case DatabaseVariable:
+			return c.Databases != nil && c.Databases.Show(value) != value
+		default:
+			return false
+		}
+	})
+}
 
 // user names whoever is at the keyboard, for the record.
 func (c *command) user() string {

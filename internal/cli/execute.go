@@ -36,7 +36,9 @@ func (c *command) execute(cmd *cobra.Command, v view, start func(ctx context.Con
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.executeOn(cmd.Context(), b.Runs, v, start), b.Close())
+	err = c.executeOn(cmd.Context(), b.Runs, v, start)
+	c.tidy(cmd.Context(), b.Store, v)
+	return errors.Join(err, b.Close())
 }
 
 func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start func(ctx context.Context, s *runs.Service) (*runs.Execution, error)) error {
@@ -83,7 +85,7 @@ func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
 			break
 		}
 		shown.add(&t)
-		if log != nil {
+		if log != nil && (e.TakenUp == nil || t.Seq > e.TakenUp.Seq) {
 			log.Add(&t)
 		}
 	}

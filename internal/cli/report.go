@@ -62,6 +62,9 @@ func (l *lines) begin(a runs.Attempt) {
 		l.width = min(maxJobColumn, max(l.width, len(a.Workflow.Jobs[i].ID)))
 	}
 	fmt.Fprintf(l.out, "%s run %d%s: %s\n", l.paint.bold(clean(a.Workflow.Application)), a.Run, again(a.Number), runs.Plural(len(a.Workflow.Jobs), "job"))
+	if a.TakenUp != nil {
+		fmt.Fprintf(l.out, "carried on from where its program went away, with %s running\n", runs.Plural(a.TakenUp.Running, "job"))
+	}
 }
 
 func again(attempt int) string {

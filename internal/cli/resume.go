@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/legacy/history"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -42,6 +43,7 @@ is read again, and what changed since is shown first.`,
 			return c.resume(cmd, args, f)
 		},
 	}
+	f.durability = &c.durability
 	f.flags(cmd)
 	f.exclusive(cmd)
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "run only the jobs that failed")
@@ -101,7 +103,15 @@ func (c *command) current(ctx context.Context, s *runs.Service, r store.Run, fil
 	if err != nil {
 		return nil, err
 	}
-	diff := workflow.Compare(stored, wf)
+	opt, err := runs.StoredOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	known := wf
+	if opt.Imported { // what was never recorded has not changed
+		known = history.Comparable(wf, stored)
+	}
+	diff := workflow.Compare(stored, known)
 	if diff.Empty() {
 		fmt.Fprintf(c.Err, "%s is as it was when run %d began\n", name(file), r.ID)
 		return wf, nil

@@ -41,7 +41,7 @@ each thing happened. It needs no server and no set-up.
 	}
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.DisableDefaultCmd = true // ours says more
-	root.PersistentFlags().StringVar(&c.database, "database", "", "`FILE` of the history (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
+	root.PersistentFlags().StringVar(&c.database, "database", "", "`ADDRESS` of the history: a file, postgres://… or oracle://… (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
 	_ = root.MarkPersistentFlagFilename("database")
 	old.flags(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -68,7 +68,7 @@ func (c *command) groups() []group {
 	return []group{
 		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
 		{"Runs", []*cobra.Command{c.runsCommand(), c.logsCommand(), c.explainCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
-		{"Other", []*cobra.Command{c.versionCommand(), c.completionCommand()}},
+		{"Other", []*cobra.Command{c.dbCommand(), c.doctorCommand(), c.versionCommand(), c.completionCommand()}},
 	}
 }
 

@@ -17,6 +17,7 @@ type how struct {
 	parallel, sequential, continueOnError bool
 	workers                               int
 	skip, env                             []string
+	durability                            *string
 	view                                  view
 	workersGiven                          func() bool
 }
@@ -26,6 +27,10 @@ func (h *how) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVarP(&h.view.quiet, "quiet", "q", false, "show the summary only")
 	f.BoolVar(&h.view.verbose, "verbose", false, "also show when jobs are queued")
+	if h.durability != nil {
+		f.StringVar(h.durability, "durability", "", "what results survive: `process`, a kill -9 (default), or full, a power cut too (also $"+durabilityVariable+")")
+		_ = cmd.RegisterFlagCompletionFunc("durability", cobra.FixedCompletions([]string{"process", "full"}, cobra.ShellCompDirectiveNoFileComp))
+	}
 	f.BoolVar(&h.view.visible, "visible", false, "show the environment of each job as it starts")
 }
 
@@ -128,6 +133,7 @@ Ctrl-C stops the running jobs with grace, once more kills them; the run can be r
 			return c.run(cmd, args[0], h)
 		},
 	}
+	h.durability = &c.durability
 	h.flags(cmd)
 	h.exclusive(cmd)
 	c.jsonFlag(cmd, "one JSON object per line for each change, and the run at the end")

@@ -207,7 +207,7 @@ func (c *command) printRuns(views []runs.View) error {
 	now := time.Now()
 	for i := range views {
 		v := &views[i]
-		t.add(v.Run.String(), "#"+itoa(v.Attempt), oneLine(v.Application), v.State.String(), stamp(v.StartedAt),
+		t.add(v.Run.String(), "#"+itoa(v.Attempt), oneLine(v.Application), stateOf(v), stamp(v.StartedAt),
 			lasted(v.StartedAt, v.EndedAt, now), fmt.Sprintf("%d/%d", v.Counts.Succeeded, v.Counts.Total))
 	}
 	p := c.paint()
@@ -269,4 +269,12 @@ func oneLine(s string) string {
 		}
 		return r
 	}, clean(s))
+}
+
+// stateOf is a run's state in a list.
+func stateOf(v *runs.View) string {
+	if v.Interrupted {
+		return v.State.String() + " (interrupted)"
+	}
+	return v.State.String()
 }

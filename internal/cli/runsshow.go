@@ -97,6 +97,9 @@ func (c *command) showTotals(w *bufio.Writer, d *runs.Details) {
 
 // runWhy adds to a state what it does not say by itself.
 func runWhy(v *runs.View) string {
+	if v.Interrupted {
+		return " (interrupted: its program is gone, jobs go on)"
+	}
 	switch v.Reason {
 	case run.RunCancelled, run.Interrupted, run.EngineLost, run.EngineStopping, run.Stuck:
 		why := " (" + string(v.Reason)
@@ -204,6 +207,10 @@ func (c *command) showNext(w io.Writer, v *runs.View) {
 	db := c.databaseFlag()
 	switch {
 	case v.State == run.Success:
+		return
+	case v.Interrupted:
+		fmt.Fprintf(w, "\ncarry it on:   executioner resume %d%s\n", v.Run, db)
+		fmt.Fprintf(w, "end it:        executioner cancel %d%s\n", v.Run, db)
 		return
 	case !v.State.Ended():
 		fmt.Fprintf(w, "\nwatch it:      executioner logs -f %d%s\n", v.Run, db)

@@ -137,6 +137,11 @@ func skippedWhy(j *runs.JobView) string {
 		return "asked for"
 	case run.NotSelected:
 		return "only failed jobs were asked for"
+	case run.NotRecorded:
+		if j.Detail != "" {
+			return clean(j.Detail)
+		}
+		return "why was not recorded"
 	default:
 		return string(j.Reason)
 	}

@@ -25,11 +25,15 @@ type Journal interface {
 	Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error)
 }
 
-// Runner executes tasks. It accepts each at most once; the id is the idempotency key.
+// Runner executes tasks. The id is the idempotency key: a task that is started again is
+// not run again.
 type Runner interface {
-	// Start begins a task and returns at once. done is called exactly once, from any
-	// goroutine, with how the task ended, also when it could not be started.
+	// Start begins a task and returns at once, or takes it up where an earlier program
+	// left it. done is called exactly once, from any goroutine, with how the task ended,
+	// also when it could not be started.
 	Start(t Task, done func(run.Outcome))
+	// Recorded says that the outcome of a task was recorded: the runner may forget it.
+	Recorded(id run.TaskID)
 	// Stop asks for the end of a task and returns at once: interrupt, grace, kill.
 	// The task's outcome has the state and reason given, whatever the command says.
 	// Stopping a task that is not running does nothing.
@@ -48,6 +52,9 @@ type Task struct {
 	ID  run.TaskID
 	Job int // index into Workflow.Jobs
 	Of  int // tries that the job may have in all
+	// Again says that it was recorded as running by an earlier program, so that it may
+	// have been started.
+	Again bool
 }
 
 // Stop names a task that is to end, and how that is to be recorded.

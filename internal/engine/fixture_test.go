@@ -144,7 +144,7 @@ func (f *fixture) wait() run.Summary {
 	f.Helper()
 	sum, err := f.loop.Wait()
 	f.must(err)
-	f.must(f.runner.Close())
+	f.must(f.runner.Close(true))
 	ts := f.recorded()
 	if got := f.pub.Published(); len(got) != len(ts) {
 		f.Errorf("%d transitions recorded, %d published", len(ts), len(got))
@@ -164,7 +164,7 @@ func (f *fixture) lost(code fault.Code) error {
 	if fault.CodeOf(err) != code || sum != (run.Summary{}) {
 		f.Errorf("got %+v and a %q fault: %v", sum, fault.CodeOf(err), err)
 	}
-	f.must(f.runner.Close()) // returns because every task was stopped
+	f.must(f.runner.Close(true)) // returns because every task was stopped
 	return err
 }
 

@@ -27,6 +27,7 @@ func (l *Loop) run(ctx context.Context) {
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	l.takeUp()
 	l.mail.put(plan.Begin{})
 	for {
 		select {
@@ -71,8 +72,27 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 	if err := l.record(ctx, all.Transitions); err != nil {
 		return all, err
 	}
+	l.forget(inputs)
 	l.act(&all)
 	return all, nil
+}
+
+// forget tells the runner whose ends are recorded. That of a stale one is as good as recorded.
+func (l *Loop) forget(inputs []plan.Input) {
+	for _, in := range inputs {
+		if f, ok := in.(plan.Finished); ok {
+			l.cfg.Runner.Recorded(l.task(f.Job, f.Try))
+		}
+	}
+}
+
+// takeUp has the runner go on with what an earlier program recorded as running.
+func (l *Loop) takeUp() {
+	for i := range l.plan.Workflow().Jobs {
+		if state, try := l.plan.Job(i); state == run.Running {
+			l.start(i, try, true)
+		}
+	}
 }
 
 // record appends transitions, however long that takes: a full disk or a locked
@@ -135,14 +155,18 @@ func (l *Loop) abandon(ctx context.Context, cause error) error {
 // taken together a later one may stop what an earlier one started.
 func (l *Loop) act(out *plan.Output) {
 	for _, t := range out.Start {
-		task := Task{ID: l.task(t.Job, t.Try), Job: t.Job, Of: 1 + l.plan.Workflow().Jobs[t.Job].Retry.Max}
-		l.cfg.Runner.Start(task, func(o run.Outcome) {
-			l.mail.put(plan.Finished{Job: t.Job, Try: t.Try, Outcome: o})
-		})
+		l.start(t.Job, t.Try, false)
 	}
 	for _, s := range out.Stop {
 		l.cfg.Runner.Stop(Stop{ID: l.task(s.Job, s.Try), State: s.State, Reason: s.Reason, Detail: s.Detail})
 	}
+}
+
+func (l *Loop) start(job, try int, again bool) {
+	task := Task{ID: l.task(job, try), Job: job, Of: 1 + l.plan.Workflow().Jobs[job].Retry.Max, Again: again}
+	l.cfg.Runner.Start(task, func(o run.Outcome) {
+		l.mail.put(plan.Finished{Job: job, Try: try, Outcome: o})
+	})
 }
 
 func (l *Loop) task(job, try int) run.TaskID {

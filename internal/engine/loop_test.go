@@ -202,8 +202,9 @@ func (hasty) Start(_ engine.Task, done func(run.Outcome)) {
 	done(ok)
 	done(failed)
 }
-func (hasty) Stop(engine.Stop) {}
-func (hasty) Kill()            {}
+func (hasty) Recorded(run.TaskID) {}
+func (hasty) Stop(engine.Stop)    {}
+func (hasty) Kill()               {}
 
 func TestInputsAfterTheEndDoNothing(t *testing.T) {
 	bubble(t, []string{"a"}, func(f *fixture) {

@@ -105,7 +105,7 @@ func TestContextEnd(t *testing.T) {
 				if code := fault.CodeOf(err); code != fault.Cancelled && code != fault.Unavailable {
 					f.Errorf("%q: %v", code, err)
 				}
-				f.must(f.runner.Close())
+				f.must(f.runner.Close(true))
 				f.equal(f.processes(), []string{"1/1/a/1 0s-1s SUCCESS exit_code", "1/1/b/1 0s-2s CANCELLED engine_lost"})
 			})
 		})

@@ -1,14 +1,16 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/check"
 	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -16,62 +18,66 @@ import (
 // checkOutput is how much of a check command's output is kept for its message.
 const checkOutput = 4096
 
-// check runs checks in order and returns what is wrong, or "".
-func (t *task) check(checks []workflow.Check, env workflow.Environment, environ []string, log *joblog.Writer) string {
-	from, to := log.Range()
-	for _, c := range checks {
-		result := check.Run(t.ctx, c, check.Input{
-			Dir:     t.runner.cfg.Workflow.WorkingDir,
-			Log:     joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run),
-			LogFrom: from,
-			LogTo:   to,
+// checks is a list of checks of a task that are being made.
+type checks struct {
+	*task
+	stage    string // tells the processes of these checks from others of the task
+	env      environment
+	log      *joblog.Writer
+	from, to int64 // where in the log the output is
+	made     int
+}
+
+// run makes checks in order and returns what is wrong, or "".
+func (c *checks) run(list []workflow.Check) string {
+	for _, one := range list {
+		result := check.Run(c.ctx, one, check.Input{
+			Dir:     c.runner.cfg.Workflow.WorkingDir,
+			Log:     c.logPath(),
+			LogFrom: c.from,
+			LogTo:   c.to,
 			Now:     time.Now(),
-			Env:     env.Expand,
-			Exec: func(ctx context.Context, command string, timeout time.Duration) (int, []byte, error) {
-				return t.checkCommand(ctx, command, timeout, environ, log)
-			},
+			Env:     c.env.Expand,
+			Exec:    c.command,
 		})
 		if !result.OK {
-			return fmt.Sprintf("%s: %s", c.Name, result.Detail)
+			return fmt.Sprintf("%s: %s", one.Name, result.Detail)
 		}
-		log.Note(joblog.Info, fmt.Sprintf("check %s passed", c.Name))
+		c.log.Note(joblog.Info, fmt.Sprintf("check %s passed", one.Name))
 	}
 	return ""
 }
 
-// checkCommand runs the command of a check as a process of the task.
-func (t *task) checkCommand(ctx context.Context, command string, timeout time.Duration, environ []string, log *joblog.Writer) (int, []byte, error) {
-	spec, err := t.runner.spec(t, command, environ)
+// lostChecks is how often the command of a check is run again when nobody knows how it ended.
+const lostChecks = 3
+
+// command runs the command of a check as a process of the task. A check only looks, so
+// that it may be made again.
+func (c *checks) command(ctx context.Context, command string, timeout time.Duration) (int, []byte, error) {
+	c.made++
+	spec, err := c.spec(command, c.env)
 	if err != nil {
 		return run.NoExitCode, nil, err
 	}
-	kept := &firstBytes{}
-	spec.Output, spec.Timeout, spec.KillLeftover = kept, timeout, true
-	p, err := t.start(spec, log)
-	if err != nil {
-		return run.NoExitCode, nil, err
+	id := spec.ID + "#" + c.stage + strconv.Itoa(c.made)
+	spec.Head, spec.Timeout, spec.KillLeftover = checkOutput, timeout, true
+	var r keeper.Result
+	ok := true
+	for n := range 1 + lostChecks {
+		spec.ID = id + strings.Repeat("'", n)
+		r, ok = c.runProcess(spec)
+		c.runner.cfg.Keeper.Forget(spec.ID)
+		if !ok || r.Outcome.Reason != run.Lost {
+			break
+		}
 	}
-	if p == nil {
-		return run.NoExitCode, nil, ctx.Err()
+	switch {
+	case !ok:
+		return run.NoExitCode, nil, context.Canceled
+	case ctx.Err() != nil:
+		return run.NoExitCode, r.Head, ctx.Err()
+	case r.Outcome.Reason != run.Exited:
+		return run.NoExitCode, r.Head, errors.New(keeper.Ending(r.Outcome))
 	}
-	t.watch(p)
-	o := p.Wait()
-	t.watch(nil)
-	if ctx.Err() != nil {
-		return run.NoExitCode, kept.Bytes(), ctx.Err()
-	}
-	if o.Reason != run.Exited {
-		return run.NoExitCode, kept.Bytes(), errors.New(ending(&o))
-	}
-	return o.ExitCode, kept.Bytes(), nil
-}
-
-// firstBytes keeps the beginning of what is written to it.
-type firstBytes struct{ bytes.Buffer }
-
-func (b *firstBytes) Write(p []byte) (int, error) {
-	if room := checkOutput - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
+	return r.Outcome.ExitCode, r.Head, nil
 }

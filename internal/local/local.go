@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -19,14 +20,11 @@ import (
 
 var _ engine.Runner = (*Runner)(nil)
 
-// flushEvery is how long output of a silent job may stay in memory.
-const flushEvery = 250 * time.Millisecond
-
-// Config is what a Runner works with. Workflow, Run and Host are required.
+// Config is what a Runner works with. Workflow, Run and Keeper are required.
 type Config struct {
 	Workflow *workflow.Workflow
 	Run      run.ID
-	Host     *process.Host
+	Keeper   keeper.Keeper // of this runner alone, which closes it
 	// Environ is the environment that jobs may inherit from, NAME=value.
 	Environ []string
 	// Overrides win over every other variable.
@@ -40,39 +38,37 @@ type Config struct {
 
 // Runner executes the tasks of one attempt. It is safe for concurrent use.
 type Runner struct {
-	cfg     Config
-	env     *workflow.Resolver
-	shared  environment // of jobs without variables of their own
-	once    sync.Once   // makes shared, for the first of them
-	tasks   sync.WaitGroup
-	flusher chan struct{} // closed by Close
+	cfg    Config
+	env    *workflow.Resolver
+	shared environment // of jobs without variables of their own
+	once   sync.Once   // makes shared, for the first of them
+	tasks  sync.WaitGroup
 
 	mu     sync.Mutex // guards active: tasks begin and end on goroutines of their own
 	active map[run.TaskID]*task
-	closed bool
 }
 
 // New returns a runner. Close it after the last task.
 func New(cfg Config) *Runner {
-	r := &Runner{
-		cfg:     cfg,
-		env:     workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides),
-		flusher: make(chan struct{}),
-		active:  make(map[run.TaskID]*task),
+	return &Runner{
+		cfg:    cfg,
+		env:    workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides),
+		active: make(map[run.TaskID]*task),
 	}
-	go r.flushIdle()
-	return r
 }
 
 // Masker hides the values of an environment's secret variables.
-func Masker(env workflow.Environment) *mask.Masker {
+func Masker(env workflow.Environment) *mask.Masker { return mask.New(secrets(env)) }
+
+// secrets are the values of an environment's secret variables.
+func secrets(env workflow.Environment) []string {
 	var secrets []string
 	for _, v := range env.Vars {
 		if mask.SecretName(v.Name) {
 			secrets = append(secrets, v.Value)
 		}
 	}
-	return mask.New(secrets)
+	return secrets
 }
 
 // Start implements engine.Runner.
@@ -111,16 +107,17 @@ func (r *Runner) Kill() {
 	}
 }
 
-// Close waits for tasks that are still going on. It is idempotent.
-func (r *Runner) Close() error {
+// Recorded implements engine.Runner.
+func (r *Runner) Recorded(id run.TaskID) { r.cfg.Keeper.Forget(id.String()) }
+
+// Lost reports whether nobody can know how a task of an earlier program went on.
+func (r *Runner) Lost(id run.TaskID) bool { return r.cfg.Keeper.Fate(id.String()) == keeper.Lost }
+
+// Close waits for tasks that are still going on and closes the keeper. done says that
+// everything has been recorded. It is idempotent.
+func (r *Runner) Close(done bool) error {
 	r.tasks.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.closed {
-		r.closed = true
-		close(r.flusher)
-	}
-	return nil
+	return r.cfg.Keeper.Close(done)
 }
 
 func (r *Runner) running() []*task {
@@ -133,32 +130,19 @@ func (r *Runner) running() []*task {
 	return all
 }
 
-// flushIdle writes what silent jobs have written a moment ago, for whoever follows.
-func (r *Runner) flushIdle() {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-r.flusher:
-			return
-		case <-tick.C:
-		}
-		for _, a := range r.running() {
-			if log := a.log.Load(); log != nil {
-				log.Flush()
-			}
-		}
-	}
-}
-
 // shell is what commands are given to, as the Python program did.
 const shell = "/bin/sh"
 
 // spec returns the process of a command in a job's environment.
-func (r *Runner) spec(t *task, command string, environ []string) (process.Spec, error) {
-	s := process.Spec{
-		Path: shell, Args: []string{"sh", "-c", command},
-		Env: environ, Dir: r.cfg.Workflow.WorkingDir, Cookie: r.cookie(t.ID), Grace: r.cfg.Grace,
+func (t *task) spec(command string, env environment) (keeper.Spec, error) {
+	r := t.runner
+	s := keeper.Spec{
+		ID: t.ID.String(), Path: shell, Args: []string{"sh", "-c", command},
+		Dir: r.cfg.Workflow.WorkingDir, Cookie: r.cookie(t.ID), Grace: r.cfg.Grace,
+		Env: r.own(t.ID), Setting: env.setting,
+	}
+	if env.setting == nil {
+		s.Env, s.Secrets = slices.Concat(env.list, s.Env), env.secrets
 	}
 	if !r.cfg.Workflow.AllowShell {
 		words, err := workflow.SplitCommand(command)
@@ -190,21 +174,26 @@ func (r *Runner) own(id run.TaskID) []string {
 // environment is a job's environment in the forms in which it is needed.
 type environment struct {
 	workflow.Environment
-	list   []string // NAME=value; not to be changed
-	masker *mask.Masker
+	list    []string // NAME=value; not to be changed
+	secrets []string
+	masker  *mask.Masker
+	setting *keeper.Setting // list and secrets, when many tasks share them
 }
 
 // resolve returns the environment of a task.
-func (r *Runner) resolve(t *task) environment {
-	if len(t.job.Env) > 0 {
+func (r *Runner) resolve(t engine.Task, job *workflow.Job) environment {
+	if len(job.Env) > 0 {
 		return newEnvironment(r.env.Resolve(t.Job))
 	}
-	r.once.Do(func() { r.shared = newEnvironment(r.env.Resolve(t.Job)) })
+	r.once.Do(func() {
+		r.shared = newEnvironment(r.env.Resolve(t.Job))
+		r.shared.setting = &keeper.Setting{Env: r.shared.list, Secrets: r.shared.secrets}
+	})
 	return r.shared
 }
 
 func newEnvironment(env workflow.Environment) environment {
-	return environment{Environment: env, list: env.List(), masker: Masker(env)}
+	return environment{Environment: env, list: env.List(), secrets: secrets(env), masker: Masker(env)}
 }
 
 // Inherited returns an environment without the variables that tell a job who it is: a

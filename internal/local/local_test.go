@@ -193,7 +193,7 @@ func TestSecretInTwoWrites(t *testing.T) {
 	ended := w.begin(1)
 	const head = "TIME - INFO - job a, try 1 of 3\n"
 	w.eventually("the first half is read", func() bool {
-		return w.exists("logs") && strings.Contains(w.log(), "before")
+		return w.exists("logs/executioner.app.job-a.run-7.log") && strings.Contains(w.log(), "before")
 	})
 	same(t, "log meanwhile", w.log(), head+"before ")
 	w.write("go", "")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -68,13 +69,17 @@ func newWorld(t *testing.T, wf *workflow.Workflow, change ...func(*local.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := local.Config{Workflow: wf, Run: 7, Host: host, Environ: []string{"PATH=" + os.Getenv("PATH")}, Scope: "test" + strconv.Itoa(os.Getpid())}
+	k, err := keeper.Alone(keeper.Config{Dir: t.TempDir(), Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := local.Config{Workflow: wf, Run: 7, Keeper: k, Environ: []string{"PATH=" + os.Getenv("PATH")}, Scope: "test" + strconv.Itoa(os.Getpid())}
 	for _, f := range change {
 		f(&cfg)
 	}
 	w := &world{Runner: local.New(cfg), t: t, wf: wf}
 	t.Cleanup(func() {
-		if err := errors.Join(w.Close(), w.Close(), host.Close()); err != nil {
+		if err := errors.Join(w.Close(true), w.Close(true), host.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -20,7 +21,7 @@ import (
 )
 
 // TestShortOfFiles has a program that has too many files open to open a log, and then
-// to start a check, and then the command. The job waits, and then runs.
+// to start the command. The job waits, and then runs.
 func TestShortOfFiles(t *testing.T) {
 	c := exec.Command("/proc/self/exe", "-test.run=^$")
 	c.Env = append(os.Environ(), helperVariable+"="+t.TempDir())
@@ -33,7 +34,6 @@ no pipe: TIME - INFO - job a, try 1 of 1
 no pipe: TIME - WARNING - not started yet, trying again: cannot start /bin/sh: this program has too many files open now (ulimit -n)
 stopped: CANCELLED run_cancelled
 again: SUCCESS exit_code
-TIME - INFO - check command passed
 ran
 `)
 }
@@ -42,10 +42,11 @@ ran
 func shortOfFiles(dir string) int {
 	wf := &workflow.Workflow{Application: "app", WorkingDir: dir, AllowShell: true, Jobs: []workflow.Job{job("a", "echo ran")}}
 	wf.Jobs[0].LogDir = dir
-	wf.Jobs[0].PreChecks = commandCheck("true")
 	host, err := process.NewHost()
 	must(err)
-	r := local.New(local.Config{Workflow: wf, Run: 7, Host: host})
+	k, err := keeper.Alone(keeper.Config{Dir: filepath.Join(dir, "keeper"), Host: host})
+	must(err)
+	r := local.New(local.Config{Workflow: wf, Run: 7, Keeper: k})
 	log, err := os.OpenFile(joblog.JobPath(dir, "app", "a", 7), os.O_RDONLY|os.O_CREATE, 0o600)
 	must(err)
 	must(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64}))
@@ -78,7 +79,7 @@ func shortOfFiles(dir string) int {
 			fmt.Println(line)
 		}
 	}
-	must(r.Close())
+	must(r.Close(true))
 	return 0
 }
 

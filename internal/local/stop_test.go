@@ -157,7 +157,7 @@ func TestCloseWaits(t *testing.T) {
 	ended := w.begin(1)
 	w.await("started")
 	closed := make(chan error, 1)
-	go func() { closed <- w.Close() }()
+	go func() { closed <- w.Close(true) }()
 	w.write("go", "")
 	if err := <-closed; err != nil {
 		t.Error(err)

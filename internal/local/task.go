@@ -4,24 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/mask"
-	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// Waits between attempts to start a process while the host is short of something.
+// Waits between attempts to open a log while the program has too many files open.
 const (
-	startWaitFirst = 50 * time.Millisecond
-	startWaitMax   = 2 * time.Second
+	openWaitFirst = 50 * time.Millisecond
+	openWaitMax   = 2 * time.Second
 )
 
 // task is one try that is going on.
@@ -31,11 +29,10 @@ type task struct {
 	job    *workflow.Job
 	ctx    context.Context // done when the task is asked to stop
 	cancel context.CancelFunc
-	log    atomic.Pointer[joblog.Writer]
 
 	mu      sync.Mutex // guards the three below: a stop may come at any moment of the execution
 	ordered *engine.Stop
-	proc    *process.Process
+	process string // the ID of the process that runs; empty for none
 	hurried bool
 }
 
@@ -48,8 +45,8 @@ func (t *task) stop(s engine.Stop) {
 	}
 	t.ordered = &s
 	t.cancel()
-	if t.proc != nil {
-		t.proc.Stop(s.State, s.Reason, s.Detail)
+	if t.process != "" {
+		t.runner.cfg.Keeper.Stop(t.process, keeper.Order{State: s.State, Reason: s.Reason, Detail: s.Detail})
 	}
 }
 
@@ -61,23 +58,35 @@ func (t *task) kill() {
 		return
 	}
 	t.hurried = true
-	if t.proc != nil {
-		t.proc.Kill()
+	if t.process != "" {
+		t.runner.cfg.Keeper.Kill(t.process)
 	}
 }
 
-// watch makes p the process that a stop reaches. One that came before reaches it now.
-func (t *task) watch(p *process.Process) {
+// runProcess has the keeper run a process, and returns how it ended. A stop that came before
+// keeps it from being started; ok is false then.
+func (t *task) runProcess(spec keeper.Spec) (r keeper.Result, ok bool) {
+	ended := make(chan keeper.Result, 1)
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.proc = p
-	if p == nil || t.ordered == nil {
-		return
+	if t.ordered != nil && !t.Again { // what may run already must be taken up to be stopped
+		t.mu.Unlock()
+		return r, false
 	}
-	p.Stop(t.ordered.State, t.ordered.Reason, t.ordered.Detail)
+	t.process = spec.ID
+	k := t.runner.cfg.Keeper
+	k.Start(spec, func(r keeper.Result) { ended <- r })
+	if s := t.ordered; s != nil {
+		k.Stop(spec.ID, keeper.Order{State: s.State, Reason: s.Reason, Detail: s.Detail})
+	}
 	if t.hurried {
-		p.Kill()
+		k.Kill(spec.ID)
 	}
+	t.mu.Unlock()
+	r = <-ended
+	t.mu.Lock()
+	t.process = ""
+	t.mu.Unlock()
+	return r, true
 }
 
 // stopped returns the outcome of a task that was asked to stop before its command ran.
@@ -90,159 +99,166 @@ func (t *task) stopped() (run.Outcome, bool) {
 	return run.Outcome{State: t.ordered.State, Reason: t.ordered.Reason, Detail: t.ordered.Detail, ExitCode: run.NoExitCode}, true
 }
 
-// execute runs the task to its end.
+// execute runs the task to its end, from where an earlier program left it.
 func (t *task) execute() run.Outcome {
 	if t.job.Command == "" {
 		return run.Outcome{State: run.Success, Reason: run.EmptyCommand}
 	}
-	env := t.runner.resolve(t)
-	log, err := t.openLog(env.masker)
-	if err != nil {
-		return failed(run.StartFailed, env.masker.String("its log can't be written: "+err.Error()))
+	fate := keeper.Unstarted
+	if t.Again {
+		fate = t.runner.cfg.Keeper.Fate(t.ID.String())
 	}
+	if fate == keeper.Lost {
+		return failed(run.Lost, "nobody can know how it ended: the program that ran it is gone")
+	}
+	env := t.runner.resolve(t.Task, t.job)
+	var notes []keeper.Note
+	if fate == keeper.Unstarted {
+		notes = t.notes(env)
+		if len(t.job.PreChecks) > 0 {
+			if o := t.before(env, notes); o != nil {
+				return t.masked(*o, env)
+			}
+			notes = nil // they are in the log
+		}
+	}
+	return t.masked(t.command(env, notes), env)
+}
+
+func (t *task) masked(o run.Outcome, env environment) run.Outcome {
+	o.Detail = env.masker.String(o.Detail)
+	return o
+}
+
+// notes are what the log of a try begins with.
+func (t *task) notes(env environment) []keeper.Note {
+	notes := []keeper.Note{{Level: joblog.Info, Text: fmt.Sprintf("job %s, try %d of %d", t.ID.Job, t.ID.Try, t.Of)}}
+	for _, w := range env.Warnings {
+		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: w})
+	}
+	return notes
+}
+
+// before makes the pre-checks. It returns an outcome when the command is not to run.
+func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
+	began := time.Now()
+	log, err := t.openLog(env.masker)
 	if log == nil {
+		return t.unopened(err)
+	}
+	for _, n := range notes {
+		log.Note(n.Level, n.Text)
+	}
+	c := checks{task: t, stage: "pre", env: env, log: log}
+	c.from, c.to = log.Range()
+	detail := c.run(t.job.PreChecks)
+	o, stopped := t.stopped()
+	switch {
+	case detail == "":
+		_, _ = log.Close() // should it be incomplete, the command's log will say so
+		return nil
+	case !stopped:
+		o = failed(run.PrecheckFailed, detail)
+	}
+	o = endLog(log, o, time.Since(began), env.masker)
+	return &o
+}
+
+// unopened is the outcome of a task that has no log.
+func (t *task) unopened(err error) *run.Outcome {
+	o, stopped := t.stopped()
+	if !stopped {
+		o = failed(run.StartFailed, "its log can't be written: "+err.Error())
+	}
+	return &o
+}
+
+// command runs the job's command, and the post-checks when it succeeded.
+func (t *task) command(env environment, notes []keeper.Note) run.Outcome {
+	began := time.Now()
+	spec, err := t.spec(t.job.Command, env)
+	if err != nil {
+		return failed(run.StartFailed, err.Error())
+	}
+	spec.Timeout = t.job.Timeout
+	spec.KillLeftover = t.job.Leftover == workflow.KillLeftover
+	spec.Log = &keeper.Log{Path: t.logPath(), Limit: t.job.OutputLimit, Notes: notes, End: len(t.job.PostChecks) == 0}
+	r, ok := t.runProcess(spec)
+	if !ok {
 		o, _ := t.stopped()
 		return o
 	}
-	t.log.Store(log)
-	log.Note(joblog.Info, fmt.Sprintf("job %s, try %d of %d", t.ID.Job, t.ID.Try, t.Of))
-	for _, w := range env.Warnings {
-		log.Note(joblog.Warning, w)
+	if spec.Log.End {
+		return r.Outcome
 	}
-	began := time.Now()
-	o := t.checked(env, log)
-	o.Detail = env.masker.String(o.Detail)
-	return t.endLog(log, o, time.Since(began), env.masker)
+	return t.after(env, r, began)
+}
+
+// after makes the post-checks of a command that succeeded, and ends the log of any.
+func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outcome {
+	o := r.Outcome
+	if o.Reason == run.StartFailed && r.To < 0 {
+		return o // it has no log
+	}
+	log, err := t.openLog(env.masker)
+	if log == nil && o.State == run.Success {
+		return *t.unopened(err)
+	}
+	if log == nil {
+		return o
+	}
+	if o.State == run.Success {
+		c := checks{task: t, stage: "post", env: env, log: log, from: r.From, to: r.To}
+		if detail := c.run(t.job.PostChecks); detail != "" {
+			stopped, ok := t.stopped()
+			if !ok {
+				stopped = failed(run.PostcheckFailed, detail)
+			}
+			o.State, o.Reason, o.Detail = stopped.State, stopped.Reason, stopped.Detail
+		}
+	}
+	return endLog(log, o, time.Since(began), env.masker)
+}
+
+func (t *task) logPath() string {
+	return joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run)
 }
 
 // openLog opens the task's log. A program that has too many files open for the moment
-// is no failure of the job, as in start; the log is nil when the task is asked to stop.
+// is no failure of the job; the log is nil when the task is asked to stop.
 func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
-	path := joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run)
-	for wait := startWaitFirst; t.ctx.Err() == nil; wait = t.pause(wait) {
-		log, err := joblog.Open(path, t.job.OutputLimit, masker)
+	for wait := openWaitFirst; ; wait = t.pause(wait) {
+		log, err := joblog.Open(t.logPath(), 0, masker)
 		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
 			return log, err
 		}
+		if t.ctx.Err() != nil {
+			return nil, nil
+		}
 	}
-	return nil, nil
 }
 
-// endLog closes the log and adds to an outcome what became of its output.
-func (t *task) endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.Masker) run.Outcome {
-	t.log.Store(nil)
-	stats, err := log.End(level(o), fmt.Sprintf("%s after %.3f s", ending(&o), took.Seconds()))
-	o.Output, o.Dropped = stats.Bytes, stats.Dropped
+// endLog writes how the task ended and closes the log.
+func endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.Masker) run.Outcome {
+	_, err := log.End(keeper.Level(o), fmt.Sprintf("%s after %.3f s", keeper.Ending(o), took.Seconds()))
 	if err != nil {
-		o.Detail = join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
+		o.Detail = keeper.Join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
 	}
 	return o
 }
 
-// checked runs the command between its checks.
-func (t *task) checked(env environment, log *joblog.Writer) run.Outcome {
-	environ := slices.Concat(env.list, t.runner.own(t.ID))
-	if detail := t.check(t.job.PreChecks, env.Environment, environ, log); detail != "" {
-		if o, ok := t.stopped(); ok {
-			return o
-		}
-		return failed(run.PrecheckFailed, detail)
-	}
-	o := t.command(environ, log)
-	if o.State != run.Success || len(t.job.PostChecks) == 0 {
-		return o
-	}
-	log.EndOutput() // so that checks read all of it
-	if detail := t.check(t.job.PostChecks, env.Environment, environ, log); detail != "" {
-		stopped, ok := t.stopped()
-		if !ok {
-			stopped = failed(run.PostcheckFailed, detail)
-		}
-		o.State, o.Reason, o.Detail = stopped.State, stopped.Reason, stopped.Detail
-	}
-	return o
-}
-
-// command runs the job's command.
-func (t *task) command(environ []string, log *joblog.Writer) run.Outcome {
-	spec, err := t.runner.spec(t, t.job.Command, environ)
-	if err != nil {
-		return failed(run.StartFailed, err.Error())
-	}
-	spec.Output = log
-	spec.Timeout = t.job.Timeout
-	spec.KillLeftover = t.job.Leftover == workflow.KillLeftover
-	p, err := t.start(spec, log)
-	if err != nil {
-		return failed(run.StartFailed, err.Error())
-	}
-	if p == nil {
-		o, _ := t.stopped()
-		return o
-	}
-	t.watch(p)
-	o := p.Wait()
-	t.watch(nil)
-	return o
-}
-
-// start begins a process. A host that is short of processes, memory or descriptors
-// for the moment is no failure of the job: it is tried again until the task is asked
-// to stop, and then the process is nil.
-func (t *task) start(spec process.Spec, log *joblog.Writer) (*process.Process, error) {
-	for wait := startWaitFirst; t.ctx.Err() == nil; wait = t.pause(wait) {
-		p, err := process.Start(spec, t.runner.cfg.Host)
-		var start *process.StartError
-		if err == nil || !errors.As(err, &start) || !start.Temporary {
-			return p, err
-		}
-		log.Note(joblog.Warning, "not started yet, trying again: "+err.Error())
-	}
-	return nil, nil
-}
-
-// pause waits between attempts to start, or until the task is asked to stop. It
-// returns how long to wait the next time.
+// pause waits between attempts, or until the task is asked to stop. It returns how long
+// to wait the next time.
 func (t *task) pause(wait time.Duration) time.Duration {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
 	case <-t.ctx.Done():
-	case <-time.After(wait):
+	case <-timer.C:
 	}
-	return min(2*wait, startWaitMax)
+	return min(2*wait, openWaitMax)
 }
 
 func failed(reason run.Reason, detail string) run.Outcome {
 	return run.Outcome{State: run.Failed, Reason: reason, Detail: detail, ExitCode: run.NoExitCode}
-}
-
-func level(o run.Outcome) string {
-	if o.State == run.Success {
-		return joblog.Info
-	}
-	return joblog.Error
-}
-
-// ending is how an outcome is told in the job's log.
-func ending(o *run.Outcome) string {
-	s := o.State.String()
-	switch o.Reason {
-	case run.Exited:
-		s += fmt.Sprintf(", exit code %d", o.ExitCode)
-	case run.Signal:
-		s += fmt.Sprintf(", signal %d", o.Signal)
-	default:
-		s += ", " + string(o.Reason)
-	}
-	return join(s, o.Detail)
-}
-
-func join(a, b string) string {
-	switch {
-	case a == "":
-		return b
-	case b == "":
-		return a
-	default:
-		return a + "; " + b
-	}
 }

@@ -196,7 +196,11 @@ func (p *Plan) finished(in Finished) {
 		Reason: o.Reason, Detail: o.Detail, Outcome: &o,
 	}
 	retry := p.wf.Jobs[in.Job].Retry
-	if p.halt.asked == "" && !j.stopped && retries(retry, &o, in.Try, p.now.Sub(time.Unix(0, j.began))) {
+	switch {
+	case p.halt.asked != "" || j.stopped:
+	case p.wf.Jobs[in.Job].Idempotent && lostAgain(retry, &o, in.Try):
+		t.Until = p.now
+	case retries(retry, &o, in.Try, p.now.Sub(time.Unix(0, j.began))):
 		t.Until = p.now.Add(retryDelay(retry, p.opt.Run, p.id(in.Job), in.Try))
 	}
 	p.emit(in.Job, t)

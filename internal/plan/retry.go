@@ -17,10 +17,21 @@ const minJittered = 100 * time.Millisecond
 // maxWait bounds the wait before jitter: a longer one never ends for anybody.
 const maxWait = 10 * 365 * 24 * time.Hour
 
+// maxLost is how many tries beyond the policy's an idempotent job gets when nobody knows
+// how they ended: a job that takes its host down must not do so for ever.
+const maxLost = 3
+
+// lostAgain reports whether a lost try of an idempotent job is repeated, which is done at
+// once: it is not the job that failed. What still runs of it keeps it from that.
+func lostAgain(r *workflow.Retry, o *run.Outcome, tries int) bool {
+	return o.State == run.Failed && o.Reason == run.Lost && o.Survivors == 0 && tries <= r.Max+maxLost
+}
+
 // retries reports whether a try that ended with o is repeated. tries counts the
 // tries so far; sinceFirst is the time since the first of them started.
 //
-// A try whose end nobody knows is never repeated by itself: it may still be running.
+// A try whose end nobody knows is never repeated by itself, but see lostAgain: whatever
+// it does may have been done.
 func retries(r *workflow.Retry, o *run.Outcome, tries int, sinceFirst time.Duration) bool {
 	switch {
 	case o.State != run.Failed && o.State != run.Timeout,

@@ -19,11 +19,12 @@ type spec struct {
 }
 
 type jobSpec struct {
-	id       run.JobID
-	needs    []run.JobID
-	retry    workflow.Retry
-	priority int
-	expected time.Duration
+	id         run.JobID
+	needs      []run.JobID
+	retry      workflow.Retry
+	priority   int
+	idempotent bool
+	expected   time.Duration
 }
 
 // change applies a line that begins with workflow, job or remove.
@@ -105,6 +106,8 @@ func (j *jobSpec) set(key, value string) (err error) {
 		}
 	case "priority":
 		j.priority, err = strconv.Atoi(value)
+	case "idempotent":
+		j.idempotent, err = strconv.ParseBool(value)
 	case "expected":
 		j.expected, err = time.ParseDuration(value)
 	default:
@@ -129,7 +132,7 @@ func (s *spec) workflow() (*workflow.Workflow, error) {
 		index[j.id] = i
 	}
 	for _, j := range s.jobs {
-		job := workflow.Job{ID: j.id, Retry: &j.retry, Priority: j.priority}
+		job := workflow.Job{ID: j.id, Retry: &j.retry, Priority: j.priority, Idempotent: j.idempotent}
 		for _, need := range j.needs {
 			i, ok := index[need]
 			if !ok {

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/executionerhq/executioner/internal/cgroup"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -35,7 +38,7 @@ func onTwo(b *testing.B, n int, work func() error) time.Duration {
 
 func benchHost(b *testing.B) *Host {
 	b.Helper()
-	host, err := makeHost(os.Getenv("NOMARK") == "")
+	host, err := makeHost(os.Getenv("NOMARK") == "", false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -103,6 +106,62 @@ func BenchmarkAgainstExec(b *testing.B) {
 	b.ReportMetric(float64(our)/float64(their), "ratio")
 	b.ReportMetric(float64(our.Microseconds())/float64(batch*b.N), "our-µs/start")
 	b.ReportMetric(float64(their.Microseconds())/float64(batch*b.N), "exec-µs/start")
+}
+
+// BenchmarkLeafAgainstNone does the same with and without a control group from the pool.
+func BenchmarkLeafAgainstNone(b *testing.B) {
+	tree, support := cgroup.Open(cgroup.Config{})
+	if tree == nil {
+		b.Skip(support.NoLeaves)
+	}
+	b.Cleanup(tree.Close)
+	host := benchHost(b)
+	var tries atomic.Int64
+	try := func(leaf *cgroup.Leaf) error {
+		cookie := "bench/" + strconv.FormatInt(tries.Add(1), 10)
+		p, err := Start(Spec{
+			Path: "/bin/sh", Args: []string{"sh", "-c", ":"}, Cookie: cookie, Leaf: leaf,
+			Env: []string{"PATH=/bin:/usr/bin", CookieVariable + "=" + cookie},
+		}, host)
+		if err == nil {
+			p.Wait()
+		}
+		return err
+	}
+	none := func() error { return try(nil) }
+	pooled := func() error {
+		leaf, err := tree.Take()
+		if err != nil {
+			return err
+		}
+		defer leaf.Release()
+		return try(leaf)
+	}
+	// The time of the processor, since on a busy host the clock measures the others.
+	var with, without time.Duration
+	const batch = 50
+	for range b.N {
+		began := cpu(b)
+		onTwo(b, batch, pooled)
+		between := cpu(b)
+		onTwo(b, batch, none)
+		with, without = with+between-began, without+cpu(b)-between
+	}
+	b.ReportMetric(float64(with.Microseconds())/float64(batch*b.N), "leaf-cpu-µs/start")
+	b.ReportMetric(float64(without.Microseconds())/float64(batch*b.N), "none-cpu-µs/start")
+}
+
+// cpu is what this program and its children have used.
+func cpu(b *testing.B) (sum time.Duration) {
+	b.Helper()
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var u unix.Rusage
+		if err := unix.Getrusage(who, &u); err != nil {
+			b.Fatal(err)
+		}
+		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return sum
 }
 
 func BenchmarkThroughput(b *testing.B) {

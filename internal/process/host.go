@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,8 +15,9 @@ var errHostClosed = errors.New("the process host is closed")
 // the program the reaper of orphaned descendants, so that none gets away or stays as a
 // zombie, and knows which processes run. Safe for concurrent use.
 type Host struct {
-	stdin   int // /dev/null, the stdin of every job
-	buffers sync.Pool
+	stdin    int // /dev/null, the stdin of every job
+	buffers  sync.Pool
+	patience time.Duration // drainPatience, other in tests
 
 	// mu guards the four below. Starts, ends and Close come from many goroutines, and
 	// each holds it only for a map operation.
@@ -30,21 +32,23 @@ type Host struct {
 }
 
 // NewHost prepares this program for having jobs: see Host.
-func NewHost() (*Host, error) { return makeHost(true) }
+func NewHost() (*Host, error) { return makeHost(true, false) }
 
-// makeHost makes a host which recognises processes without marks unless wanted.
-func makeHost(marks bool) (*Host, error) {
+// makeHost makes a host which recognises processes without marks unless wanted. An heir
+// is made as by NewHeir.
+func makeHost(marks, heir bool) (*Host, error) {
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
 	h := &Host{
-		stdin:  null,
-		mains:  make(map[int]*Process),
-		live:   make(map[*Process]struct{}),
-		drains: make(map[*output]struct{}),
+		stdin:    null,
+		patience: drainPatience,
+		mains:    make(map[int]*Process),
+		live:     make(map[*Process]struct{}),
+		drains:   make(map[*output]struct{}),
 	}
-	if err := h.open(marks); err != nil {
+	if err := h.open(marks, heir); err != nil {
 		_ = unix.Close(null)
 		return nil, err
 	}
@@ -84,6 +88,7 @@ func (h *Host) add(p *Process) bool {
 	}
 	h.mains[p.pid] = p
 	h.live[p] = struct{}{}
+	h.bear(p)
 	return true
 }
 
@@ -99,13 +104,14 @@ func (h *Host) forgetMain(p *Process) {
 func (h *Host) isMain(pid int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.mains[pid] != nil
+	return h.mains[pid] != nil || h.isGuard(pid)
 }
 
 func (h *Host) remove(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.live, p)
+	h.unbear(p)
 }
 
 // running returns the processes without an outcome.

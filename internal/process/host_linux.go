@@ -13,46 +13,58 @@ import (
 
 // system is the Linux part of a Host.
 type system struct {
-	self     ident // this program
+	self     ident  // this program
+	boot     string // see SelfIdentity
+	group    string // the name of our own control group
 	session  int
 	children int // /proc/self/task/PID/children of the main thread, who gets all orphans; -1: not offered
 	masked   bool
 	ignored  chan os.Signal
-	adopting bool // we made ourselves the subreaper
+	reaper   bool // we made ourselves the subreaper
 	marker   marker
 	memory   oomCounter
 	ownPeak  ownPeak
 	watcher  watcher
 
+	reaps reapCount
+
 	// reaping makes one step of looking at our children and collecting dead ones, so
 	// that no pid that was seen there is reused in between.
 	reaping sync.Mutex
-	adopted map[int]struct{} // leftovers of ended tries, left alone on purpose; guarded by reaping
+	left    map[int]struct{} // leftovers of ended tries, left alone on purpose; guarded by reaping
 	list    []byte           // what was read from children, kept for its memory; guarded by reaping
 
 	// walking makes concurrent walks through /proc share one; it guards the two below.
 	walking sync.Mutex
 	last    *snapshot
 	known   map[ident]*Process // who belonged to whom when last seen
+
+	// The Host's mu guards the three below, see heir_linux.go.
+	heir    bool
+	guards  map[int]guard
+	bearers map[uint64]*Process // the processes without an outcome, by their own marks
+
+	exitInfo func(pidfd int) (syscall.WaitStatus, bool) // how a process ended that is not our child
 }
 
-func (h *Host) open(marks bool) error {
+func (h *Host) open(marks, heir bool) error {
 	self, ok := readStat(os.Getpid())
 	if !ok {
 		return fmt.Errorf("read /proc/self/stat: is /proc mounted?")
 	}
 	h.self, h.session = self.ident, self.session
-	h.adopted = make(map[int]struct{})
+	h.boot, h.group = boot(), groupName(h.self.pid)
+	h.left = make(map[int]struct{})
+	h.heir, h.guards, h.bearers = heir, make(map[int]guard), make(map[uint64]*Process)
+	h.exitInfo = exitInfo
 	h.children = openChildren(h.self.pid)
-	if err := h.adopt(); err != nil {
+	if err := h.reapOthers(); err != nil {
 		h.closeChildren()
 		return err
 	}
-	if marks {
-		if err := h.marker.init(); err != nil {
-			h.closeChildren()
-			return err
-		}
+	if err := h.marker.init(marks); err != nil {
+		h.closeChildren()
+		return err
 	}
 	closeOnExec()
 	h.plainSignals()
@@ -66,18 +78,18 @@ func (h *Host) shut() {
 	if h.ignored != nil {
 		signal.Stop(h.ignored)
 	}
-	if h.adopting {
+	if h.reaper {
 		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 	}
 	h.closeChildren()
 }
 
-// adopt makes this program the one that gets orphaned descendants.
-func (h *Host) adopt() error {
+// reapOthers makes this program the one that gets orphaned descendants.
+func (h *Host) reapOthers() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", err)
 	}
-	h.adopting = true
+	h.reaper = true
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/executionerhq/executioner/internal/cgroup"
 )
 
 // unreadBytes is the ioctl that tells how much is in a pipe.
@@ -41,11 +43,16 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	pidfd := -1
 	h.marker.takeOff(p)
 	defer h.marker.land(p)
+	if spec.Before != nil {
+		if err := p.output.withFD(func(pipe int) error { return spec.Before(pipe, p.marks.own) }); err != nil {
+			return err
+		}
+	}
 	pid, err := h.fork(path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Dir,
 		Env:   spec.Env,
 		Files: []uintptr{uintptr(h.stdin), uintptr(w), uintptr(w)},
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+		Sys:   attributes(spec.Leaf, &pidfd),
 	})
 	if err != nil {
 		return err
@@ -58,6 +65,15 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	}
 	h.watcher.nudge()
 	return nil
+}
+
+// attributes are those of a program with a session of its own, in its control group.
+func attributes(leaf *cgroup.Leaf, pidfd *int) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setsid: true, PidFD: pidfd}
+	if leaf != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, leaf.FD()
+	}
+	return attr
 }
 
 // fork is ForkExec with an empty signal mask. Go gives a child the mask of the calling

@@ -35,6 +35,8 @@ var helpers = map[string]func(args []string){
 	"files":   helperFiles,
 	"tasks":   helperTasks,
 	"forever": helperForever,
+	"middle":  helperMiddle,
+	"phoenix": helperPhoenix,
 }
 
 // helperEngine runs a shell script as a job and prints its output: an engine in a process of its own.
@@ -135,7 +137,7 @@ func newHost(t *testing.T) *Host {
 // newHostWithoutMarks is a host where the limit behind the marks was lowered.
 func newHostWithoutMarks(t *testing.T) *Host {
 	t.Helper()
-	h, err := makeHost(false)
+	h, err := makeHost(false, false)
 	return closed(t, h, err)
 }
 
@@ -174,7 +176,7 @@ func start(t *testing.T, h *Host, spec Spec) *Process {
 // eventually polls a condition about real processes.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}

@@ -27,9 +27,10 @@ import (
 type marker struct {
 	works bool
 	own   unix.Rlimit // of this program when it does not fork
-	first uint64      // random, so that engines inside engines do not meet
+	first uint64      // random, so that hosts do not meet: engines inside engines, and before and after
 
-	mu     sync.Mutex // guards the three below, which concurrent starts share
+	mu     sync.Mutex // guards the four below, which concurrent starts share
+	forks  int        // under way, with marks or without
 	last   uint64
 	flying map[*Process]uint64 // forks under way: the least mark that the program may be seen with
 	births map[uint64]*Process // who got which; as long as somebody else may get it too
@@ -45,8 +46,15 @@ type marks struct {
 // markRoom is how many marks one host may hand out: enough for ever.
 const markRoom = 1 << 40
 
-func (m *marker) init() error {
-	if err := unix.Prlimit(0, unix.RLIMIT_LOCKS, nil, &m.own); err != nil || m.own.Max != unix.RLIM_INFINITY {
+const (
+	firstMark = uint64(1 << 61)
+	lastMark  = uint64(1<<62 + markRoom)
+)
+
+// init gets marks of its own, if wanted.
+func (m *marker) init(wanted bool) error {
+	err := unix.Prlimit(0, unix.RLIMIT_LOCKS, nil, &m.own)
+	if err != nil || m.own.Max != unix.RLIM_INFINITY || !wanted {
 		return nil // lowered by somebody: do without
 	}
 	var b [8]byte
@@ -54,7 +62,7 @@ func (m *marker) init() error {
 		return err
 	}
 	m.works = true
-	m.first = (binary.LittleEndian.Uint64(b[:])>>2 | 1<<61) &^ 1
+	m.first = (binary.LittleEndian.Uint64(b[:])>>2 | firstMark) &^ 1
 	m.last = m.first
 	m.flying = make(map[*Process]uint64)
 	m.births = make(map[uint64]*Process)
@@ -63,11 +71,12 @@ func (m *marker) init() error {
 
 // takeOff comes right before the fork of p. land must follow.
 func (m *marker) takeOff(p *Process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forks++
 	if !m.works {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.last += 2
 	p.marks.own = m.last
 	m.flying[p] = m.last
@@ -96,11 +105,12 @@ func (m *marker) stamp(p *Process) {
 
 // land comes when p is known to the host, or was not started.
 func (m *marker) land(p *Process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forks--
 	if !m.works {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	delete(m.flying, p)
 	if len(m.flying) == 0 {
 		clear(m.births)
@@ -125,29 +135,40 @@ func (m *marker) oldest() uint64 {
 	return first
 }
 
-// unborn returns oldest, for somebody who is about to look at children.
-func (m *marker) unborn() uint64 {
-	if !m.works {
-		return math.MaxUint64
-	}
+// unborn returns oldest, for somebody who is about to look at children, and whether no
+// fork is under way at all.
+func (m *marker) unborn() (oldest uint64, grounded bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.oldest()
+	return m.oldest(), m.forks == 0
 }
 
-// read returns a process's mark, 0 when it has none of this host.
+// read returns a process's mark, of this or of another host, 0 when it has none. What
+// this program itself was started with, as a job of another, says nothing.
 func (m *marker) read(pid int) uint64 {
-	if !m.works {
-		return 0
-	}
 	var limit unix.Rlimit
 	if err := unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit); err != nil {
 		return 0
 	}
-	if limit.Cur <= m.first || limit.Cur >= m.first+markRoom {
+	if limit.Cur < firstMark || limit.Cur > lastMark || limit.Cur == m.own.Cur {
 		return 0
 	}
 	return limit.Cur
+}
+
+// gave reports whether a mark is one of this host.
+func (m *marker) gave(mark uint64) bool {
+	return m.works && mark > m.first && mark < m.first+markRoom
+}
+
+// certainBirth returns the birth mark of p, 0 as long as it may be that of another try, too.
+func (m *marker) certainBirth(p *Process) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p.marks.shared.Load() || m.births[p.marks.birth] == p {
+		return 0
+	}
+	return p.marks.birth
 }
 
 // has reports whether a mark proves that its bearer belongs to the try.

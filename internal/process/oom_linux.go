@@ -12,6 +12,7 @@ import (
 // start would cost more than the rest of the bookkeeping, so that starts share a reading
 // for up to a second.
 type oomCounter struct {
+	path string // what read reads
 	read func() uint64
 
 	mu    sync.Mutex // guards the two below, which concurrent starts refresh
@@ -27,6 +28,7 @@ func (c *oomCounter) init() {
 	groups, _ := os.ReadFile("/proc/self/cgroup")
 	for _, path := range oomFiles(groups) {
 		if _, ok := readOOM(path); ok {
+			c.path = path
 			c.read = func() uint64 { n, _ := readOOM(path); return n }
 			return
 		}

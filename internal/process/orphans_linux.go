@@ -2,6 +2,7 @@ package process
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,17 +27,19 @@ func (h *Host) orphansOf(p *Process) (some, known bool) {
 			return false, false
 		}
 		fresh = false
+		pending := h.pending()
 		for _, pid := range list {
-			if _, left := h.adopted[pid]; left || seen[pid] || h.isMain(pid) {
+			if _, left := h.left[pid]; left || seen[pid] || h.isMain(pid) {
 				continue
 			}
 			fresh = true
-			mine, ours := h.claim(p, pid)
-			if ours && collect(pid) {
+			dead := hasEnded(pid)
+			mine, ours := h.claim(p, pid, pending)
+			if dead && ours && h.collect(pid) {
 				continue
 			}
 			if !mine && isDying(pid) {
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				continue
 			}
 			seen[pid] = true
@@ -58,17 +61,19 @@ func (h *Host) reapOrphans() (some bool) {
 	h.reaping.Lock()
 	defer h.reaping.Unlock()
 	list, _ := h.ourChildren()
+	pending := h.pending()
 	for _, pid := range list {
 		if h.isMain(pid) {
 			continue
 		}
-		if _, left := h.adopted[pid]; !left {
-			if _, ours := h.claim(nil, pid); !ours {
+		dead := hasEnded(pid)
+		if _, left := h.left[pid]; !left {
+			if _, ours := h.claim(nil, pid, pending); !ours {
 				continue
 			}
 		}
-		if collect(pid) {
-			delete(h.adopted, pid)
+		if dead && h.collect(pid) {
+			delete(h.left, pid)
 			continue
 		}
 		some = true
@@ -87,7 +92,7 @@ func (h *Host) leave(left []int) {
 	for _, child := range list {
 		for _, pid := range left {
 			if pid == child {
-				h.adopted[pid] = struct{}{}
+				h.left[pid] = struct{}{}
 			}
 		}
 	}
@@ -95,8 +100,9 @@ func (h *Host) leave(left []int) {
 
 // claim finds out about a child that is no program of ours: whether it belongs to p, and
 // whether it is an orphan of any try at all, which we may collect. Other parts of this
-// program may start processes as well; those are not ours to reap.
-func (h *Host) claim(p *Process, pid int) (mine, ours bool) {
+// program may start processes as well; those are not ours to reap. While a take-over is
+// pending, neither are leaders of unknown origin.
+func (h *Host) claim(p *Process, pid int, pending bool) (mine, ours bool) {
 	session, err := unix.Getsid(pid)
 	if err != nil {
 		return false, false // gone
@@ -104,18 +110,22 @@ func (h *Host) claim(p *Process, pid int) (mine, ours bool) {
 	if session == h.session {
 		return false, false // a child of another part of this program, or one that is just starting
 	}
-	unborn := h.marker.unborn() // before looking: a start must not become known in between
+	unborn, grounded := h.marker.unborn() // before looking: a start must not become known in between
 	mark := h.marker.read(pid)
 	stamped := p != nil && mark != 0 && mark == p.marks.own
-	if h.isMain(pid) || session == pid && mark >= unborn && !stamped {
+	if h.isMain(pid) || session == pid && h.marker.gave(mark) && mark >= unborn && !stamped {
 		return false, false // a program, or maybe one that is just starting
 	}
-	mine = p != nil && (p.marks.has(mark) || session == p.pid || h.hasCookie(p, pid) || h.remembers(p, pid))
+	mine = p != nil && (p.marks.has(mark) || session == p.pid && pid != p.pid || h.hasCookie(p, pid) || h.remembers(p, pid) || p.wasInLeaf(pid))
+	if pending && session == pid && !mine && !h.knowsMark(mark) {
+		return false, false
+	}
 	if mark != 0 {
 		return mine, true
 	}
-	// A leader of its own session may be a program that another goroutine is starting.
-	return mine, mine || session != pid
+	// A leader of its own session may be a program that another goroutine is starting, or
+	// that another part of this program did. Those have no leaf.
+	return mine, mine || session != pid || grounded && h.wasInALeaf(pid)
 }
 
 func (h *Host) hasCookie(p *Process, pid int) bool {
@@ -137,14 +147,46 @@ func (h *Host) remembers(p *Process, pid int) bool {
 	return h.known[e.ident] == p
 }
 
+// reapCount tells who reads the list of children whether one was taken off it meanwhile:
+// then the kernel may have skipped another one.
+type reapCount struct{ begun, done atomic.Uint64 }
+
+// reap waits for a child without blocking. All children are reaped here.
+func (c *reapCount) reap(pid int, status *unix.WaitStatus, usage *unix.Rusage) (int, error) {
+	c.begun.Add(1)
+	defer c.done.Add(1)
+	return unix.Wait4(pid, status, unix.WNOHANG, usage)
+}
+
+// hasEnded reports whether a child is a zombie. Ask before its claim: one that lives may
+// still become a program of a try, if its keeper died in the middle of a fork.
+func hasEnded(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == unix.ECHILD || info.Signo == int32(unix.SIGCHLD)
+}
+
 // collect reaps a dead child; it is false when the child lives.
-func collect(pid int) bool {
-	got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+func (h *Host) collect(pid int) bool {
+	got, err := h.reaps.reap(pid, nil, nil)
 	return got == pid || err == unix.ECHILD
 }
 
+// listPatience is how often the list of children is read again because of what was reaped.
+const listPatience = 20
+
 // ourChildren lists the children of our main thread. Call it with reaping held.
-func (h *Host) ourChildren() ([]int, bool) {
+func (h *Host) ourChildren() (list []int, ok bool) {
+	for range listPatience {
+		before := h.reaps.done.Load()
+		if list, ok = h.readChildren(); !ok || h.reaps.begun.Load() == before {
+			break
+		}
+	}
+	return list, ok
+}
+
+func (h *Host) readChildren() ([]int, bool) {
 	if h.children < 0 {
 		return nil, false
 	}

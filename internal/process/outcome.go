@@ -15,6 +15,9 @@ type exit struct {
 	cpu    time.Duration
 	maxRSS int64 // bytes; may be the engine's own, see peak
 	lost   bool  // somebody else reaped the program
+
+	// unknown says the same of a process that was never our child.
+	unknown bool
 }
 
 // shellKilled is the exit code with which a shell passes on that its child was killed.
@@ -23,10 +26,10 @@ const shellKilled = 128 + int(syscall.SIGKILL)
 // conclude puts together the outcome.
 func (p *Process) conclude(left []int) run.Outcome {
 	e := p.exit
-	out := verdict(e, p.ordered, func() bool { return p.host.oomSince(p.oom) })
+	out := verdict(e, p.ordered, p.ranOutOfMemory)
 	out.CPU = e.cpu
 	out.MaxRSS = p.host.trueMaxRSS(e.maxRSS, p.peak.value())
-	out.Output = p.output.written
+	out.Output = p.output.written.Load()
 	out.Survivors = len(left)
 	out.Detail = joinDetail(out.Detail, writeDetail(p.output.err), leftDetail(left))
 	return out
@@ -37,9 +40,10 @@ func (p *Process) conclude(left []int) run.Outcome {
 func verdict(e exit, o *order, oom func() bool) run.Outcome {
 	out := run.Outcome{ExitCode: run.NoExitCode}
 	switch {
-	case e.status.Signaled() && !e.lost:
+	case e.lost || e.unknown:
+	case e.status.Signaled():
 		out.Signal = int(e.status.Signal())
-	case !e.lost:
+	default:
 		out.ExitCode = e.status.ExitStatus()
 	}
 	switch {
@@ -47,6 +51,8 @@ func verdict(e exit, o *order, oom func() bool) run.Outcome {
 		out.State, out.Reason, out.Detail = o.state, o.reason, o.detail
 	case e.lost:
 		out.State, out.Reason, out.Detail = run.Failed, run.Lost, "its exit status was taken by another part of the program"
+	case e.unknown:
+		out.State, out.Reason, out.Detail = run.Failed, run.Lost, "ended, exit code unknown"
 	case (out.Signal == int(syscall.SIGKILL) || out.ExitCode == shellKilled) && oom():
 		out.State, out.Reason, out.Detail = run.Failed, run.OOMKilled, "the kernel killed it because memory ran out"
 	case out.Signal != 0:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,9 +28,12 @@ type output struct {
 	to   io.Writer
 
 	// Only the process's goroutine uses these.
-	written int64
-	err     error // the writer's first
+	written atomic.Int64 // only that goroutine writes it, anybody may ask
+	err     error        // the writer's first
 	grown   bool
+
+	ended  atomic.Bool // read to the end, or closed
+	giving atomic.Bool // giveUp was called
 }
 
 // newOutput opens the pipe; w is its write end, for the child.
@@ -48,21 +52,96 @@ func newOutput(host *Host, to io.Writer) (o *output, w int, err error) {
 	return &output{host: host, file: file, raw: raw, to: to}, w, nil
 }
 
-func (o *output) close() { _ = o.file.Close() }
+// adoptOutput returns an output that goes on with a pipe of another program.
+func adoptOutput(host *Host, to io.Writer, pipe *os.File) (*output, error) {
+	fd, err := duplicate(pipe)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	file := os.NewFile(uintptr(fd), "job output")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return &output{host: host, file: file, raw: raw, to: to}, nil
+}
+
+// duplicate returns the read end once more, nil when there is nothing more to read.
+func (o *output) duplicate() (*os.File, error) {
+	if o.ended.Load() {
+		return nil, nil
+	}
+	fd, err := duplicate(o.file)
+	switch {
+	case err == nil:
+	case o.ended.Load(): // closed meanwhile
+		return nil, nil
+	default:
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "job output"), nil
+}
+
+// giveUp ends pass where it is. What is still in the pipe stays there.
+func (o *output) giveUp() {
+	o.giving.Store(true)
+	_ = o.file.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (o *output) close() {
+	o.ended.Store(true)
+	_ = o.file.Close()
+}
+
+// withFD calls f with the read end.
+func (o *output) withFD(f func(fd int) error) error {
+	var err error
+	if cerr := o.raw.Control(func(fd uintptr) { err = f(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
+}
 
 // pass hands output to the writer until its end, or until limit has had enough: all is
 // false then.
 func (o *output) pass() (all bool) {
 	end := o.copy(o.keep)
-	if errors.Is(end, os.ErrDeadlineExceeded) {
+	if errors.Is(end, os.ErrDeadlineExceeded) && !o.giving.Load() {
 		o.rest()
 	}
+	o.ended.Store(end == io.EOF)
 	return end == io.EOF
 }
 
 // limit ends pass after so much time, at least when what is in the pipe then was passed.
 func (o *output) limit(patience time.Duration) {
 	_ = o.file.SetReadDeadline(time.Now().Add(patience))
+}
+
+// Drain reads and throws away what comes through the pipe of a try that has ended, so that
+// leftover processes which hold it neither block nor die of SIGPIPE. It is for a program
+// that takes over from one that did so: Files of an ended process returns such a pipe as
+// long as somebody writes to it. The pipe is the host's then, unless there is an error.
+func (h *Host) Drain(pipe *os.File) error {
+	o, err := adoptOutput(h, nil, pipe)
+	if err != nil {
+		return err
+	}
+	if !h.addDrain(o) {
+		o.close()
+		return errHostClosed
+	}
+	_ = pipe.Close()
+	go func() {
+		defer o.close()
+		o.drain()
+	}()
+	return nil
 }
 
 // drain reads and throws away what is still to come after the outcome, so that leftover
@@ -128,8 +207,8 @@ func (o *output) rest() {
 }
 
 func (o *output) keep(b []byte) {
-	o.written += int64(len(b))
-	if !o.grown && o.written > growAfter {
+	written := o.written.Add(int64(len(b)))
+	if !o.grown && written > growAfter {
 		o.grown = true
 		_ = o.raw.Control(growPipe)
 	}

@@ -42,7 +42,7 @@ func (p *Process) sample() {
 		pid := todo[0]
 		todo = todo[1:]
 		bytes := highWater(pid)
-		if pid == p.pid && !p.unreaped() {
+		if pid == p.pid && (!p.unreaped() || p.isForeign() && !p.isItself()) {
 			return // the number may be that of a stranger
 		}
 		p.peak.seen.Store(max(p.peak.seen.Load(), bytes))
@@ -50,6 +50,12 @@ func (p *Process) sample() {
 			todo = append(todo, pids(list)...)
 		}
 	}
+}
+
+// isItself reports whether the pid is still that of the adopted process.
+func (p *Process) isItself() bool {
+	e, ok := readStat(p.pid)
+	return ok && e.start == p.birthday()
 }
 
 func (p *Process) unreaped() bool {

@@ -9,9 +9,11 @@ package process
 
 import (
 	"io"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/cgroup"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -40,6 +42,17 @@ type Spec struct {
 	// KillLeftover kills what is still running when the program has ended by itself.
 	// Otherwise it is left alone and counted.
 	KillLeftover bool
+	// Leaf is a control group to start in, nil for none. Everything in it is the try's, and
+	// is stopped, killed and counted. The caller gives it back after Wait.
+	Leaf *cgroup.Leaf
+	// Before is called right before the fork with the read end of the output's pipe, which
+	// is good for the time of the call, and the mark by which FindMarked will know the
+	// program (0: none). Its error keeps the program from being started.
+	Before func(pipe int, mark uint64) error
+	// Reaping is called when the program, a child of ours, has ended and before the system
+	// forgets how: with what is known before the rest of its output and its leftovers are
+	// looked at. It must be quick and call no method of the Process.
+	Reaping func(run.Outcome)
 
 	// Output is called from one goroutine at a time, never after Wait returned, and
 	// must not keep the slice. Its first error is reported in the outcome's detail; the
@@ -48,27 +61,40 @@ type Spec struct {
 
 // Process is one started try. Its methods are safe for concurrent use.
 type Process struct {
-	host   *Host
-	pid    int
-	pidfd  int // of the program, -1 where there is none
-	marks  marks
-	cookie string
-	grace  time.Duration
-	kill   bool   // Spec.KillLeftover
-	oom    uint64 // the out-of-memory counter as of the start
-	output *output
-	peak   peak
+	host    *Host
+	pid     int
+	pidfd   int // of the program, -1 where there is none
+	marks   marks
+	cookie  string
+	grace   time.Duration
+	kill    bool // Spec.KillLeftover
+	leaf    *cgroup.Leaf
+	reaping func(run.Outcome) // Spec.Reaping until it was called; guarded by mu
+	oom     uint64            // the out-of-memory counter as of the start
+	output  *output
+	peak    peak
 
-	// mu guards the five below: a stop and the end of the program race, and who comes
+	started time.Time
+	timeout time.Duration // as of the start, 0 for none
+	adopted bool          // another program started it
+
+	// mu guards those below: a stop, a release and the end of the program race, and who comes
 	// first decides the outcome. It also keeps the pid from being freed while it is signalled.
-	mu      sync.Mutex
-	ordered *order
-	limit   *time.Timer // nil without a timeout
-	watched bool        // a goroutine waits for the end of the program, see watch
-	reaped  bool
-	exit    exit // set when reaped
+	mu       sync.Mutex
+	ordered  *order
+	limit    *time.Timer // nil without a timeout
+	watched  bool        // a goroutine waits for the end of the program, see watch
+	parked   *os.File    // the pidfd as watch has it, nil without
+	reaped   bool
+	released bool      // by Release: whatever becomes of it is not ours to see
+	exit     exit      // set when reaped
+	foreign  bool      // adopted and not known to be our child: its pid may be freed any time
+	began    uint64    // start time of the program in clock ticks since boot, 0 before anybody asked
+	inode    uint64    // of the pidfd, 0 where there is none or nobody asked
+	dead     time.Time // when somebody else's zombie was first seen
 
 	exited  chan struct{} // closed when the program has ended and was reaped
+	freed   chan struct{} // closed by Release
 	hurry   chan struct{} // closed by Kill
 	hurried sync.Once
 	done    chan struct{} // closed when outcome is set
@@ -90,17 +116,12 @@ func Start(spec Spec, host *Host) (*Process, error) {
 	if err != nil {
 		return nil, newStartError(spec, spec.Path, err)
 	}
-	p := &Process{
-		host: host, pidfd: -1, cookie: spec.Cookie, grace: spec.Grace, kill: spec.KillLeftover,
-		exited: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
-	}
-	if p.grace == 0 {
-		p.grace = DefaultGrace
-	}
+	p := newProcess(spec, host)
 	if len(spec.Args) == 0 {
 		spec.Args = []string{spec.Path}
 	}
 	p.oom = host.oomBefore()
+	p.started, p.timeout = time.Now(), spec.Timeout
 	if err := p.launch(spec, path); err != nil {
 		return nil, newStartError(spec, path, err)
 	}
@@ -111,6 +132,18 @@ func Start(spec Spec, host *Host) (*Process, error) {
 	return p, nil
 }
 
+// newProcess returns what a started and an adopted process have in common.
+func newProcess(spec Spec, host *Host) *Process {
+	p := &Process{
+		host: host, pidfd: -1, cookie: spec.Cookie, grace: spec.Grace, kill: spec.KillLeftover, leaf: spec.Leaf, reaping: spec.Reaping,
+		exited: make(chan struct{}), freed: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
+	}
+	if p.grace == 0 {
+		p.grace = DefaultGrace
+	}
+	return p
+}
+
 // launch opens the pipe and starts the program with it.
 func (p *Process) launch(spec Spec, path string) error {
 	out, w, err := newOutput(p.host, spec.Output)
@@ -118,11 +151,11 @@ func (p *Process) launch(spec Spec, path string) error {
 		return err
 	}
 	p.output = out
-	if err := p.host.begin(p, spec, path, w); err != nil {
+	err = p.host.begin(p, spec, path, w)
+	if err != nil {
 		out.close()
-		return err
 	}
-	return nil
+	return err
 }
 
 func (p *Process) stopAfter(limit time.Duration) {
@@ -131,10 +164,10 @@ func (p *Process) stopAfter(limit time.Duration) {
 	if p.reaped {
 		return
 	}
-	p.limit = time.AfterFunc(limit, func() {
-		p.Stop(run.Timeout, run.TimedOut, "timed out after "+limit.String())
-	})
+	p.limit = time.AfterFunc(limit, func() { p.Stop(run.Timeout, run.TimedOut, p.timeoutDetail()) })
 }
+
+func (p *Process) timeoutDetail() string { return "timed out after " + p.timeout.String() }
 
 // PID returns the process id of the program, which is also its group and session.
 func (p *Process) PID() int { return p.pid }
@@ -145,7 +178,7 @@ func (p *Process) PID() int { return p.pid }
 func (p *Process) Stop(state run.State, reason run.Reason, detail string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reaped || p.ordered != nil {
+	if p.reaped || p.released || p.ordered != nil {
 		return
 	}
 	p.ordered = &order{state: state, reason: reason, detail: detail, swept: make(chan struct{})}
@@ -176,6 +209,12 @@ func (p *Process) drive() {
 	if all {
 		p.awaitExit()
 	}
+	select {
+	case <-p.exited:
+	case <-p.freed:
+		p.surrender()
+		return
+	}
 	left := p.clean()
 	p.outcome = p.conclude(left)
 	drain := !all && p.host.addDrain(p.output)
@@ -189,7 +228,6 @@ func (p *Process) drive() {
 // clean deals with the descendants of a program that has ended; it returns who is left.
 func (p *Process) clean() []int {
 	// Nobody sets ordered any more: the program was reaped under mu before exited was closed.
-	<-p.exited
 	if p.ordered != nil {
 		<-p.ordered.swept
 		return p.ordered.left
@@ -215,16 +253,20 @@ func (p *Process) ended() {
 // watch makes sure that the end of the program is noticed while its output goes on. Call
 // it with mu held.
 func (p *Process) watch() {
-	if p.watched || p.reaped {
+	if p.watched || p.reaped || p.released {
 		return
 	}
 	p.watched = true
+	p.park()
 	go func() {
 		p.parkUntilExit()
+		if p.Released() {
+			return
+		}
 		// After a stop, output counts until everything is gone.
 		if p.ordered != nil {
 			<-p.ordered.swept
 		}
-		p.output.limit(drainPatience)
+		p.output.limit(p.host.patience)
 	}()
 }

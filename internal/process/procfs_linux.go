@@ -44,7 +44,7 @@ func parseStat(pid int, b []byte) (entry, bool) {
 	if end < 0 {
 		return entry{}, false
 	}
-	f := bytes.Fields(b[end+1:]) // f[0] is field 3 of proc(5)
+	f := statFields(b)
 	if len(f) < 20 || len(f[0]) != 1 {
 		return entry{}, false
 	}
@@ -62,6 +62,11 @@ func parseStat(pid int, b []byte) (entry, bool) {
 		state: f[0][0], ppid: number(4), group: number(5), session: number(6),
 		flags: flags, threads: number(20),
 	}, true
+}
+
+// statFields returns the fields after the name: the first is number 3 of proc(5).
+func statFields(stat []byte) [][]byte {
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 }
 
 // readStat returns what /proc says about a process, false when it is gone.
@@ -105,7 +110,7 @@ func readCookie(pid int) (string, bool) {
 		if size, known := environSize(pid); !known || size == uint64(len(environ)) {
 			return "", false
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	return "", false
 }
@@ -114,16 +119,21 @@ func readCookie(pid int) (string, bool) {
 // An exec replaces the memory that holds it: until the new one is filled, and for who
 // opened the old one before, it reads as empty or ends early.
 func environSize(pid int) (uint64, bool) {
-	const (
-		kernelThread     = 0x200000 // PF_KTHREAD
-		envStart, envEnd = 50 - 3, 51 - 3
-	)
 	stat, err := slurp(procPath(pid, "stat"))
 	if err != nil {
 		return 0, false
 	}
+	return sizeInStat(pid, stat)
+}
+
+// sizeInStat is environSize given the content of /proc/PID/stat.
+func sizeInStat(pid int, stat []byte) (uint64, bool) {
+	const (
+		kernelThread                = 0x200000 // PF_KTHREAD
+		startCode, envStart, envEnd = 26 - 3, 50 - 3, 51 - 3
+	)
 	e, ok := parseStat(pid, stat)
-	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	f := statFields(stat)
 	if !ok || !e.alive() || e.flags&kernelThread != 0 || len(f) <= envEnd {
 		return 0, false
 	}
@@ -132,8 +142,11 @@ func environSize(pid int) (uint64, bool) {
 	switch {
 	case serr != nil || eerr != nil:
 		return 0, false
-	case end < start || end == 0:
-		return math.MaxUint64, true // in the middle of an exec
+	case end < start || end == 0 || end == start && string(f[startCode]) == "0":
+		// In the middle of an exec. The kernel sets the end to the start, counts, which
+		// may fault pages in, sets the end, and after that where the code is. (Seen once
+		// in 400 times on a busy host.)
+		return math.MaxUint64, true
 	default:
 		return end - start, true
 	}

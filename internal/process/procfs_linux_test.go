@@ -1,6 +1,8 @@
 package process
 
 import (
+	"fmt"
+	"math"
 	"reflect"
 	"testing"
 )
@@ -33,6 +35,31 @@ func TestAlive(t *testing.T) {
 	} {
 		if got := c.e.alive(); got != c.want {
 			t.Errorf("%+v: alive %v", c.e, got)
+		}
+	}
+}
+
+// TestSizeInStat: what an exec is in the middle of has no size that could be believed.
+func TestSizeInStat(t *testing.T) {
+	const stat = "42 (a) S 7 8 9 0 -1 %d 1 2 3 4 5 6 7 8 20 0 1 0 1234567 1 2 3 %d 4096 8192 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 4 5 %d %d 0"
+	const unknown = math.MaxUint64
+	for _, c := range []struct {
+		name                   string
+		flags, code, start, at int
+		want                   uint64
+		ok                     bool
+	}{
+		{"usual", 0, 4096, 1000, 1234, 234, true},
+		{"none", 0, 4096, 1000, 1000, 0, true},
+		{"memory is new", 0, 0, 0, 0, unknown, true},
+		{"start is set", 0, 0, 1000, 0, unknown, true},
+		{"being counted", 0, 0, 1000, 1000, unknown, true},
+		{"counted", 0, 0, 1000, 1234, 234, true},
+		{"dying", exiting, 0, 0, 0, 0, false},
+		{"kernel thread", 0x200000, 0, 0, 0, 0, false},
+	} {
+		if got, ok := sizeInStat(42, fmt.Appendf(nil, stat, c.flags, c.code, c.start, c.at)); got != c.want || ok != c.ok {
+			t.Errorf("%s: got %d %v", c.name, got, ok)
 		}
 	}
 }
@@ -106,9 +133,13 @@ func TestAttribution(t *testing.T) {
 		at(42, 99, 10, 150), // its parent went while we looked: another walk will tell
 	}
 	asked := map[int]bool{}
+	entries := map[int]entry{}
+	for _, e := range all {
+		entries[e.pid] = e
+	}
 	got := attribution{
-		self: ident{5, 100}, session: 5,
-		entries: map[int]entry{}, owners: map[int]*Process{},
+		self: ident{5, 100}, kin: map[int]bool{5: true}, oldest: 100, session: 5,
+		entries: entries, owners: map[int]*Process{}, led: map[int]*Process{},
 		sessions: map[int]*Process{10: a, 20: b},
 		known:    map[ident]*Process{{31, 150}: a, {41, 149}: b},
 		traits: func(pid int) *Process {
@@ -120,9 +151,47 @@ func TestAttribution(t *testing.T) {
 	if owners := got.run(all); !reflect.DeepEqual(owners, want) {
 		t.Errorf("got %v\nwant %v", owners, want)
 	}
-	for _, pid := range []int{33, 40, 41, 42, 1} {
+	for _, pid := range []int{33, 40, 42, 1} {
 		if asked[pid] {
 			t.Errorf("looked into the stranger %d", pid)
 		}
+	}
+}
+
+// TestAttributionFar: a try that is nobody's child here is looked for everywhere, and
+// nobody is taken for a part of it who does not bear the proof.
+func TestAttributionFar(t *testing.T) {
+	a, b := &Process{pid: 10}, &Process{pid: 20}
+	at := func(pid, ppid, session int, start uint64) entry {
+		return entry{ident: ident{pid, start}, ppid: ppid, session: session}
+	}
+	all := []entry{
+		at(1, 0, 0, 1), at(5, 4, 4, 100), at(4, 3, 4, 50), at(3, 1, 0, 40), // init, this program, what it runs in
+		at(10, 1, 10, 60), at(11, 10, 10, 61), at(12, 11, 12, 62), // a, its child, a daemon that leads a session
+		at(13, 1, 10, 63), at(14, 1, 12, 64), // orphans of both sessions
+		at(15, 1, 15, 65),                    // one that bears the mark
+		at(16, 1, 99, 66), at(17, 1, 99, 67), // another with the mark, and a stranger in that session, whose leader is not there
+		at(18, 10, -1, 68), at(19, 1, -1, 69), // a member that is just vanishing, and somebody else's
+		at(30, 1, 0, 70), at(31, 30, 31, 71), // a stranger from where this program's ancestors come, and its child
+		at(15000, 15, 0, 72), at(32, 1, 0, 73), // a member in the session of all strangers, and one more of them
+		at(33, 1, 20, 74),                  // a stranger whose session has b's number: b's program has ended
+		at(34, 1, 34, 55),                  // older than the try
+		at(40, 5, 20, 110),                 // below this program, an orphan of b
+		at(41, 3, 4, 111),                  // a stranger beside this program
+		at(2, 1, 2, 112), at(6, 2, 2, 113), // two more
+	}
+	entries := map[int]entry{}
+	for _, e := range all {
+		entries[e.pid] = e
+	}
+	got := attribution{
+		self: ident{5, 100}, kin: map[int]bool{5: true, 4: true, 3: true, 1: true}, oldest: 60, far: true, session: 4,
+		entries: entries, owners: map[int]*Process{},
+		sessions: map[int]*Process{20: b}, led: map[int]*Process{10: a},
+		traits: func(pid int) *Process { return map[int]*Process{15: a, 16: a, 34: a, 4: a, 3: a}[pid] },
+	}
+	want := map[int]*Process{10: a, 11: a, 12: a, 13: a, 14: a, 15: a, 16: a, 18: a, 15000: a, 40: b}
+	if owners := got.run(all); !reflect.DeepEqual(owners, want) {
+		t.Errorf("got %v\nwant %v", owners, want)
 	}
 }

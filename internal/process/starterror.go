@@ -55,6 +55,8 @@ func explain(spec Spec, path string, err error) string {
 		}
 	}
 	switch {
+	case spec.Leaf != nil && isMissing(spec.Leaf.Path()):
+		return "its control group was removed: " + spec.Leaf.Path()
 	case errors.Is(err, errNotInPath):
 		return fmt.Sprintf("not found in PATH (%s)", searchPath(spec.Env))
 	case errors.Is(err, syscall.ENOENT):
@@ -119,6 +121,11 @@ func hasNUL(spec Spec, path string) bool {
 		}
 	}
 	return false
+}
+
+func isMissing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func display(path string) string {

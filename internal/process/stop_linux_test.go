@@ -122,20 +122,34 @@ func cookies(t *testing.T, prefix string) []Survivor {
 }
 
 func TestTimeout(t *testing.T) {
+	spec := script(t, "sleep 1000")
+	spec.Timeout, spec.Grace = 20*time.Millisecond, time.Hour
+	want := run.Outcome{State: run.Timeout, Reason: run.TimedOut, Detail: "timed out after 20ms", ExitCode: -1, Signal: 15}
+	if got := bare(start(t, newHost(t), spec).Wait()); got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestTimeoutWithinTheGrace: the time is over when the script is ready for it, however
+// slow the host.
+func TestTimeoutWithinTheGrace(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
 		grace        time.Duration
 		want         run.Outcome
 	}{
-		{"dies", "sleep 1000", time.Minute, run.Outcome{ExitCode: -1, Signal: 15}},
-		{"ends well within the grace", "trap 'exit 0' TERM; while :; do sleep 0.01; done", time.Minute, run.Outcome{}},
-		{"ends badly within the grace", "trap 'exit 7' TERM; while :; do sleep 0.01; done", time.Minute, run.Outcome{ExitCode: 7}},
-		{"ignores it", "trap '' TERM; while :; do sleep 0.01; done", 100 * time.Millisecond, run.Outcome{ExitCode: -1, Signal: 9}},
+		{"ends well", "trap 'exit 0' TERM; ", time.Hour, run.Outcome{}},
+		{"ends badly", "trap 'exit 7' TERM; ", time.Hour, run.Outcome{ExitCode: 7}},
+		{"ignores it", "trap '' TERM; ", 100 * time.Millisecond, run.Outcome{ExitCode: -1, Signal: 9}},
 	} {
-		spec := script(t, c.script)
-		spec.Timeout, spec.Grace = time.Second, c.grace
+		spec := script(t, c.script+"touch ready; while :; do sleep 0.01; done")
+		spec.Grace = c.grace
+		p := start(t, newHost(t), spec)
+		eventually(t, "ready", func() bool { _, err := os.Stat(spec.Dir + "/ready"); return err == nil })
+		p.timeout = time.Second
+		p.stopAfter(time.Nanosecond)
 		c.want.State, c.want.Reason, c.want.Detail = run.Timeout, run.TimedOut, "timed out after 1s"
-		if got := bare(start(t, newHost(t), spec).Wait()); got != c.want {
+		if got := bare(p.Wait()); got != c.want {
 			t.Errorf("%s: got %+v\nwant %+v", c.name, got, c.want)
 		}
 	}
@@ -176,7 +190,7 @@ func TestStopTwiceAndKill(t *testing.T) {
 
 // TestKillWhileChildrenLinger: Kill also ends the grace when only descendants are left.
 func TestKillWhileChildrenLinger(t *testing.T) {
-	spec := script(t, "("+forever(t, "pid")+") & trap 'exit 0' TERM; wait")
+	spec := script(t, "trap 'exit 0' TERM; ("+forever(t, "pid")+") & wait")
 	spec.Grace = time.Hour
 	p := start(t, newHost(t), spec)
 	pid := pidFrom(t, spec.Dir, "pid")

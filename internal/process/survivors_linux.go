@@ -36,7 +36,7 @@ func Survivors(cookiePrefix string) ([]Survivor, error) {
 func KillSurvivors(ctx context.Context, prefix string, grace time.Duration) (killed, left []Survivor, err error) {
 	hunt := hunt{prefix: prefix, seen: make(map[ident]Survivor)}
 	defer func() { killed = hunt.killed(left) }()
-	if left, err = hunt.round(unix.SIGTERM, unix.SIGCONT); err != nil || len(left) == 0 {
+	if left, err = hunt.sure(unix.SIGTERM, unix.SIGCONT); err != nil || len(left) == 0 {
 		return nil, left, err
 	}
 	if left, err = hunt.wait(ctx, grace); err != nil || len(left) == 0 {
@@ -56,7 +56,7 @@ type hunt struct {
 func (h *hunt) wait(ctx context.Context, patience time.Duration, signals ...unix.Signal) ([]Survivor, error) {
 	began := time.Now()
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
-		left, err := h.round(signals...)
+		left, err := h.sure(signals...)
 		if err != nil || len(left) == 0 || time.Since(began) > patience {
 			return left, err
 		}
@@ -68,6 +68,16 @@ func (h *hunt) wait(ctx context.Context, patience time.Duration, signals ...unix
 			return left, ctx.Err()
 		}
 	}
+}
+
+// sure is round, and a second one if that finds nothing: who forks and ends while
+// somebody looks can hide its child.
+func (h *hunt) sure(signals ...unix.Signal) ([]Survivor, error) {
+	left, err := h.round(signals...)
+	if err != nil || len(left) > 0 {
+		return left, err
+	}
+	return h.round(signals...)
 }
 
 // round finds who lives and sends the signals.

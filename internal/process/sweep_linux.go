@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,7 @@ func (p *Process) sweep() []int {
 // killed under it would otherwise go on to its next line. SIGCONT lets those that were
 // stopped see the request.
 func (p *Process) terminate() {
-	members := p.host.members(p)
+	members := p.members()
 	p.signal(unix.SIGTERM, false)
 	p.signal(unix.SIGCONT, false)
 	for _, m := range members {
@@ -43,6 +44,8 @@ func (p *Process) goneWithin(grace time.Duration) bool {
 	defer over.Stop()
 	select {
 	case <-p.exited:
+	case <-p.freed:
+		return true // somebody else's now
 	case <-over.C:
 		return false
 	case <-p.hurry:
@@ -68,8 +71,9 @@ func (p *Process) goneWithin(grace time.Duration) bool {
 func (p *Process) destroy(patience time.Duration) []int {
 	began := time.Now()
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		p.killLeaf()
 		p.signal(unix.SIGKILL, true) // the whole group at once: no fork gets between
-		left := p.host.members(p)
+		left := p.members()
 		denied := 0
 		for _, m := range left {
 			if send(m.ident, unix.SIGKILL) == unix.EPERM {
@@ -80,7 +84,7 @@ func (p *Process) destroy(patience time.Duration) []int {
 			return nil
 		}
 		if over := time.Since(began) > patience; over || denied > 0 && denied == len(left) {
-			return identPIDs(p.host.members(p))
+			return identPIDs(p.members())
 		}
 	}
 }
@@ -95,6 +99,8 @@ func (p *Process) awaitGone(pause time.Duration) bool {
 			return true
 		}
 		<-timer.C
+	case <-p.freed:
+		return true
 	case <-timer.C:
 	}
 	return p.gone()
@@ -107,22 +113,40 @@ func (p *Process) gone() bool {
 	default:
 		return false
 	}
+	if p.inLeaf() {
+		return false
+	}
+	if p.isForeign() { // its orphans go elsewhere
+		return p.nowhere()
+	}
 	if some, known := p.host.orphansOf(p); known {
 		if some {
 			return false
 		}
-		if !groupLives(p.pid) {
+		// Of an adopted one, orphans may still be on their way from a program that is dying.
+		if !p.adopted && !groupLives(p.pid) {
 			return true
 		}
 	}
-	return len(p.host.members(p)) == 0
+	return p.nowhere()
+}
+
+// nowhere reports whether nothing of the process is found by looking at everything. It
+// looks twice, since who forks and ends meanwhile can hide its child from a walk.
+func (p *Process) nowhere() bool {
+	for range 2 {
+		if len(p.members()) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // leftovers returns what still runs although the program ended by itself.
 func (p *Process) leftovers() []int {
 	for !p.gone() {
 		// A walk takes a while; who forks and ends meanwhile can hide its child from it.
-		if left := p.host.members(p); len(left) > 0 {
+		if left := p.members(); len(left) > 0 {
 			return identPIDs(left)
 		}
 	}
@@ -149,6 +173,9 @@ func identPIDs(entries []entry) []int {
 
 // send signals exactly that process, never one that got its pid later.
 func send(id ident, signals ...unix.Signal) error {
+	if id.pid <= 1 || id.pid == os.Getpid() {
+		return unix.ESRCH // to kill(2) the least of them mean everybody
+	}
 	fd, err := unix.PidfdOpen(id.pid, 0)
 	if err == nil {
 		defer func() { _ = unix.Close(fd) }()

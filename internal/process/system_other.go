@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -31,7 +32,11 @@ type peak struct{}
 
 func (peak) value() int64 { return 0 }
 
-func (h *Host) open(bool) error                  { return nil }
+func (h *Host) open(bool, bool) error            { return nil }
+func (p *Process) ranOutOfMemory() bool          { return false }
+func (h *Host) isGuard(int) bool                 { return false }
+func (h *Host) bear(*Process)                    {}
+func (h *Host) unbear(*Process)                  {}
 func (h *Host) shut()                            {}
 func (h *Host) oomBefore() uint64                { return 0 }
 func (h *Host) oomSince(uint64) bool             { return false }
@@ -41,6 +46,11 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	defer func() { _ = unix.Close(w) }()
 	if h.isClosed() {
 		return errHostClosed
+	}
+	if spec.Before != nil {
+		if err := p.output.withFD(func(pipe int) error { return spec.Before(pipe, 0) }); err != nil {
+			return err
+		}
 	}
 	pid, err := syscall.ForkExec(path, spec.Args, &syscall.ProcAttr{
 		Dir:   spec.Dir,
@@ -82,6 +92,8 @@ func newPipe() (r, w int, err error) {
 }
 
 func growPipe(uintptr) {}
+
+func (p *Process) park() {}
 
 // awaitExit returns when the program has ended, after its output did.
 func (p *Process) awaitExit() { <-p.exited }
@@ -157,6 +169,40 @@ func Alive(_ string, pid int, _ uint64) (alive, known bool) {
 	}
 	return true, false
 }
+
+// Handle returns what identifies the process; nobody can take it over on this system.
+func (p *Process) Handle() Handle {
+	return Handle{PID: p.pid, Started: p.started, Timeout: p.timeout, Written: p.output.written.Load()}
+}
+
+// Files is not supported on this system.
+func (p *Process) Files() (pipe, pidfd *os.File, err error) { return nil, nil, errors.ErrUnsupported }
+
+// Release has no effect on this system.
+func (p *Process) Release() {}
+
+// Adopt is not supported on this system.
+func Adopt(Spec, Handle, *os.File, *os.File, *Host) (*Process, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Find is not supported on this system.
+func Find(Handle) (pidfd *os.File, alive bool, err error) { return nil, false, errors.ErrUnsupported }
+
+// NewHeir is NewHost on this system.
+func NewHeir() (*Host, error) { return NewHost() }
+
+// Guard has no effect on this system.
+func (h *Host) Guard(int) error { return nil }
+
+// Settle has no effect on this system.
+func (h *Host) Settle() {}
+
+// ExitStatus knows nothing on this system.
+func ExitStatus(*os.File) (status syscall.WaitStatus, known bool) { return 0, false }
+
+// ExitStatusOffered is false on this system.
+func ExitStatusOffered() bool { return false }
 
 // Survivors finds nothing on this system.
 func Survivors(string) ([]Survivor, error) { return nil, nil }

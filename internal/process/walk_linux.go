@@ -48,20 +48,40 @@ func (h *Host) walk() *snapshot {
 func (h *Host) owners(all []entry) map[int]*Process {
 	live := h.running()
 	a := attribution{
+		kin:      map[int]bool{h.self.pid: true},
 		self:     h.self,
+		oldest:   h.self.start,
 		session:  h.session,
 		entries:  make(map[int]entry, len(all)),
 		sessions: make(map[int]*Process, len(live)),
+		led:      make(map[int]*Process),
 		owners:   make(map[int]*Process),
 		known:    h.known,
 		traits:   h.traits(live),
 	}
 	active := make(map[*Process]bool, len(live))
+	for _, e := range all {
+		a.entries[e.pid] = e
+	}
 	for _, p := range live {
 		active[p] = true
+		if p.adopted {
+			a.oldest = min(a.oldest, p.birthday())
+			if p.isForeign() {
+				a.far = true
+				if main := a.entries[p.pid]; main.start == p.birthday() && main.session == p.pid {
+					a.led[p.pid] = p
+				}
+				continue // its session may be a stranger's
+			}
+		}
 		if h.isMain(p.pid) || a.sessions[p.pid] == nil {
 			a.sessions[p.pid] = p
 		}
+	}
+	if a.far {
+		a.kin = ancestors(all)
+		a.kin[1] = true
 	}
 	for id, p := range a.known {
 		if !active[p] { // ended meanwhile: its leftovers are nobody's business any more
@@ -69,6 +89,20 @@ func (h *Host) owners(all []entry) map[int]*Process {
 		}
 	}
 	return a.run(all)
+}
+
+// birthday is the start time of a process whose start time was asked for.
+func (p *Process) birthday() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.began
+}
+
+// isForeign reports whether the process was adopted and is not known to be our child.
+func (p *Process) isForeign() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.foreign
 }
 
 // traits returns a function that attributes a process by what it inherited: its mark, else its cookie.
@@ -100,18 +134,19 @@ func (h *Host) traits(live []*Process) func(pid int) *Process {
 // attribution finds the try to which each process belongs.
 type attribution struct {
 	self     ident
-	session  int // of this program
+	kin      map[int]bool // this program, and in the far case its ancestors, which are nobody's
+	oldest   uint64       // who began before is nobody's
+	far      bool         // members need not be below this program
+	session  int          // of this program
 	entries  map[int]entry
 	sessions map[int]*Process // of programs, then of all members
+	led      map[int]*Process // those whose leader was just seen, and is a member
 	known    map[ident]*Process
 	traits   func(pid int) *Process
 	owners   map[int]*Process // the result
 }
 
 func (a *attribution) run(all []entry) map[int]*Process {
-	for _, e := range all {
-		a.entries[e.pid] = e
-	}
 	// A member's session and its children may be seen before the member is recognised.
 	for again := true; again; {
 		again = false
@@ -126,29 +161,48 @@ func (a *attribution) run(all []entry) map[int]*Process {
 
 // attribute reports whether it found the owner of e.
 func (a *attribution) attribute(e entry) bool {
-	// What is older than this program is no descendant of it. That spares looking at
-	// most of the host's processes.
-	if e.pid == a.self.pid || e.start < a.self.start {
+	// What is older than this program is no descendant of it, unless it was adopted. That
+	// spares looking at most of the host's processes.
+	if a.kin[e.pid] || e.start < a.oldest {
 		return false
 	}
 	p := a.known[e.ident]
-	if parent := a.entries[e.ppid]; p == nil && parent.start <= e.start {
+	if parent, ok := a.entries[e.ppid]; p == nil && ok && parent.start <= e.start {
 		p = a.owners[e.ppid]
 	}
-	if p == nil && a.descends(e) {
-		if p = a.sessions[e.session]; p == nil {
-			// Adopted, or about to be: its parent may have ended since it was looked at.
-			p = a.traits(e.pid)
-		}
+	if p == nil {
+		p = a.heir(e)
 	}
 	if p == nil {
 		return false
 	}
 	a.owners[e.pid] = p
-	if e.session != a.session {
+	if e.session > 0 && e.session != a.session { // one that is vanishing has none
 		a.sessions[e.session] = p // whoever opened that session was a member
 	}
+	if e.session == e.pid {
+		a.led[e.pid] = p
+	}
 	return true
+}
+
+// heir finds the owner of a process that nothing but what it inherited tells of. Below this
+// program a session says it, even if its leader is gone. Elsewhere, where strangers live,
+// the leader must be there and a member, or the process must bear the proof itself.
+func (a *attribution) heir(e entry) (p *Process) {
+	switch {
+	case a.descends(e):
+		p = a.sessions[e.session]
+	case a.far:
+		p = a.led[e.session]
+	default:
+		return nil
+	}
+	if p == nil {
+		// Adopted, or about to be: its parent may have ended since it was looked at.
+		p = a.traits(e.pid)
+	}
+	return p
 }
 
 // descends reports whether e is below this program, as every member is: a session id

@@ -48,6 +48,11 @@ const (
 	EngineLost     Reason = "engine_lost"     // the program that owned the run is gone
 )
 
+// Of what was imported.
+const (
+	NotRecorded Reason = "not_recorded" // the program that recorded it did not say why
+)
+
 // Reasons returns the whole closed list.
 func Reasons() []Reason {
 	return []Reason{
@@ -56,5 +61,6 @@ func Reasons() []Reason {
 		TimedOut, Lost, AllSucceeded, JobFailed, JobsLeft, Stuck,
 		DependencyFailed, StoppedOnFailure, SkipRequested, AlreadySucceeded, NotSelected,
 		RunCancelled, JobCancelled, Interrupted, EngineStopping, EngineLost,
+		NotRecorded,
 	}
 }

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 // DrainRun or CancelJob. A run whose program is gone is ended here, with whatever
 // processes it left. An ended run that left no process is a conflict.
 func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
-	if r.Attempt.State.Ended() || r.Owner == nil || s.cfg.Host.Dead(*r.Owner) {
+	if r.Attempt.State.Ended() || !s.isOwned(r) {
+		if done, err := s.cancelInterrupted(ctx, r, kind, by); done || err != nil {
+			return err
+		}
 		return s.cancelLost(ctx, r)
 	}
 	requests := []store.Request{{Kind: kind, By: by, At: time.Now().UTC()}}
@@ -70,7 +74,7 @@ func (s *Service) cancelLost(ctx context.Context, r store.Run) error {
 // ran: the only ones of which processes may be left that nobody waits for. What a
 // job left running on purpose is not among them.
 func (s *Service) lost(ctx context.Context, r store.Run) ([]run.TaskID, error) {
-	if !r.Attempt.State.Ended() && r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
+	if !r.Attempt.State.Ended() && s.isOwned(r) {
 		return nil, nil // its owner looks after them
 	}
 	h, err := s.history(ctx, r.ID)
@@ -127,6 +131,11 @@ func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID
 	defer func() { _ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease) }()
 	if r, err = s.cfg.Store.Run(ctx, r.ID); err != nil {
 		return nil, err
+	}
+	unowned := r
+	unowned.Owner = nil
+	if left, err := s.Interrupted(ctx, unowned); err != nil || left {
+		return nil, cmp.Or(err, interrupted(r.ID))
 	}
 	if err := s.closeLeased(ctx, lease, r); err != nil {
 		return nil, err

@@ -40,9 +40,14 @@ type cluster struct {
 	dead map[int]bool
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t *testing.T) *cluster { return clusterIn(t, enginetest.New) }
+
+// keptCluster is one in which programs have keepers.
+func keptCluster(t *testing.T) *cluster { return clusterIn(t, enginetest.NewKept) }
+
+func clusterIn(t *testing.T, world func(testing.TB, store.Store, func(engine.Task) enginetest.End) *enginetest.World) *cluster {
 	c := &cluster{T: t, st: memstore.New(), dead: make(map[int]bool)}
-	c.world = enginetest.New(t, c.st, func(t engine.Task) enginetest.End {
+	c.world = world(t, c.st, func(t engine.Task) enginetest.End {
 		if c.ends != nil {
 			return c.ends(t)
 		}
@@ -68,6 +73,7 @@ type program struct {
 	attempts []runs.Attempt // for which a runner was made
 	trouble  []error
 	gone     bool
+	both     bool // its keeper crashes with it
 }
 
 func (c *cluster) program() *program {
@@ -111,7 +117,11 @@ func (p *program) crash() {
 	p.mu.Lock()
 	p.gone = true
 	for _, r := range p.runners {
-		r.Crash()
+		if p.both {
+			r.CrashBoth()
+		} else {
+			r.Crash()
+		}
 	}
 	p.mu.Unlock()
 	p.c.mu.Lock()
@@ -135,6 +145,9 @@ func (p *program) Dead(o store.Owner) bool {
 	defer p.c.mu.Unlock()
 	return p.c.dead[o.PID]
 }
+
+// Remains implements runs.Host.
+func (p *program) Remains(_ run.ID, tasks []run.TaskID) bool { return p.c.world.Remains(tasks) }
 
 // Survivors implements runs.Host.
 func (p *program) Survivors(tasks []run.TaskID) ([]int, error) { return p.c.world.Alive(tasks), nil }
@@ -217,6 +230,12 @@ func flow(jobs ...string) *workflow.Workflow {
 func bubble(t *testing.T, test func(c *cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(newCluster(t)) })
+}
+
+// kept runs a test with virtual time, where programs have keepers.
+func kept(t *testing.T, test func(c *cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(keptCluster(t)) })
 }
 
 func (c *cluster) must(err error) {

@@ -129,10 +129,14 @@ func (e *explainer) sentence(t *run.Transition) string {
 	switch {
 	case t.Mark():
 		return "It was asked to stop" + by(t.Detail) + "."
+	case t.To == run.Queued && t.Reason == run.NotRecorded:
+		return "It was started by the program that the run was imported from, which recorded no dependencies."
 	case t.To == run.Queued && t.Reason == run.Retry:
 		return fmt.Sprintf("It was queued again for try %d, because the wait after try %d is over.", t.Try+1, t.Try)
 	case t.To == run.Queued:
 		return e.queued(t.Job)
+	case t.To == run.Running && e.imported(t.Attempt):
+		return fmt.Sprintf("Try %d started.", t.Try)
 	case t.To == run.Running:
 		return fmt.Sprintf("Try %d started, because a worker was free (%d in all).", t.Try, e.workers(t.Attempt))
 	case t.To == run.Skipped:
@@ -174,6 +178,11 @@ func (e *explainer) workers(attempt int) int {
 	return opt.Plan(e.details.View.Run, attempt).Room(e.details.Workflow)
 }
 
+// imported reports whether an attempt was another program's.
+func (e *explainer) imported(attempt int) bool {
+	return attempt >= 1 && attempt <= len(e.options) && e.options[attempt-1].Imported
+}
+
 func (e *explainer) skipped(t *run.Transition) string {
 	switch t.Reason {
 	case run.DependencyFailed:
@@ -188,6 +197,8 @@ func (e *explainer) skipped(t *run.Transition) string {
 		return "It was left out, because only failed jobs were asked for."
 	case run.Stuck:
 		return "It was skipped, because nothing ran and nothing could start. This is a bug of executioner; please report it."
+	case run.NotRecorded:
+		return "It was skipped; why was not recorded" + detail(t) + "."
 	default:
 		return "It was skipped (" + string(t.Reason) + ")."
 	}
@@ -271,6 +282,7 @@ var endings = map[run.Reason]string{
 	run.Interrupted:     "was stopped, because the run was interrupted",
 	run.JobCancelled:    "was stopped, because the job was cancelled",
 	run.EngineLost:      "was stopped, because the run was no longer ours",
+	run.NotRecorded:     "failed, and why was not recorded",
 }
 
 func detail(t *run.Transition) string {
@@ -315,6 +327,8 @@ func runEnd(t *run.Transition) string {
 		return "The run was interrupted" + by(t.Detail) + "."
 	case run.EngineStopping:
 		return "The run ended before all jobs had run, because it was to start nothing more" + by(t.Detail) + "."
+	case run.NotRecorded:
+		return "The run ended as " + t.To.String() + "; why was not recorded" + by(t.Detail) + "."
 	default:
 		return "The run ended as " + t.To.String() + " (" + string(t.Reason) + ")" + by(t.Detail) + "."
 	}

@@ -113,6 +113,9 @@ func sentences() []struct {
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotSelected}, "It was left out, because only failed jobs were asked for."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.Stuck}, "It was skipped, because nothing ran and nothing could start. This is a bug of executioner; please report it."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: "new_reason"}, "It was skipped (new_reason)."},
+		{run.Transition{Job: "a", From: pending, To: queued, Reason: run.NotRecorded}, "It was started by the program that the run was imported from, which recorded no dependencies."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.NotRecorded, Outcome: ended(-1), Detail: "x"}, "Try 1 failed, and why was not recorded: x; it is not tried again."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotRecorded, Detail: "x"}, "It was skipped; why was not recorded: x."},
 		// of the run
 		{run.Transition{From: pending, To: queued, Reason: run.Submitted}, "The run was submitted."},
 		{run.Transition{Attempt: 3, From: pending, To: queued, Reason: run.Resumed}, "The run was resumed: attempt 3."},
@@ -129,6 +132,7 @@ func sentences() []struct {
 		{run.Transition{From: running, To: cancelled, Reason: run.RunCancelled, Detail: "asked by ann"}, "The run was cancelled (asked by ann)."},
 		{run.Transition{From: running, To: cancelled, Reason: run.Interrupted, Detail: "interrupt"}, "The run was interrupted (interrupt)."},
 		{run.Transition{From: running, To: cancelled, Reason: run.EngineStopping}, "The run ended before all jobs had run, because it was to start nothing more."},
+		{run.Transition{From: running, To: failed, Reason: run.NotRecorded}, "The run ended as FAILED; why was not recorded."},
 		{run.Transition{From: running, To: failed, Reason: "new_reason", Detail: "x"}, "The run ended as FAILED (new_reason) (x)."},
 	}
 }

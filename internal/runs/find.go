@@ -40,9 +40,14 @@ func (s *Service) Find(ctx context.Context, ref, application string) (store.Run,
 	return r, err
 }
 
-// Resumable returns the newest run that did not succeed, of one application or of all.
+// Resumable returns the newest run that did not succeed or was interrupted, of one
+// application or of all.
 func (s *Service) Resumable(ctx context.Context, application string) (store.Run, error) {
-	return s.newest(ctx, store.Filter{Application: application, States: unsuccessful}, "there is no run to resume: none ended without success")
+	r, err := s.newest(ctx, store.Filter{Application: application, States: unsuccessful}, "there is no run to resume: none ended without success")
+	if left, ok := s.interruptedRun(ctx, application, r.ID); ok {
+		return left, nil
+	}
+	return r, err
 }
 
 func (s *Service) newest(ctx context.Context, f store.Filter, none string) (store.Run, error) {

@@ -23,6 +23,19 @@ const pollEvery = 200 * time.Millisecond
 func (e *Execution) Follow(ctx context.Context, idle func()) iter.Seq2[run.Transition, error] {
 	return func(yield func(run.Transition, error) bool) {
 		after := e.after
+		if e.TakenUp != nil { // what happened before is part of it
+			ts, err := e.service.cfg.Store.Transitions(ctx, e.Run, after, 0)
+			for i := range ts {
+				after = ts[i].Seq
+				if !yield(ts[i], nil) || endsRun(&ts[i]) {
+					return
+				}
+			}
+			if err != nil {
+				yield(run.Transition{}, err)
+				return
+			}
+		}
 		for {
 			if e.sub.Empty() {
 				idle()

@@ -68,7 +68,8 @@ func (s *sim) checkAttempts(history []run.Transition, attempts []store.Attempt) 
 }
 
 // checkTasks: every recorded end is what really happened, or it is lost because the
-// program crashed; and what has no process never had one to lose.
+// program crashed, and its keeper if it had one; and what has no process never had one
+// to lose.
 func (s *sim) checkTasks(history []run.Transition) {
 	processes := make(map[run.TaskID]enginetest.Process)
 	for _, p := range s.world.Ledger() {
@@ -85,6 +86,9 @@ func (s *sim) checkTasks(history []run.Transition) {
 			if !s.leftIn(t.Attempt) {
 				s.Errorf("%s is lost, though its program went on", id)
 			}
+			if s.kept && !p.Lost {
+				s.Errorf("%s is lost, though its keeper knows: %+v", id, p)
+			}
 			continue
 		}
 		if !began || p.Ended.IsZero() || p.Ended.After(t.At.Add(time.Microsecond)) || !reflect.DeepEqual(p.Outcome, *t.Outcome) {
@@ -99,13 +103,18 @@ func (s *sim) checkTasks(history []run.Transition) {
 	}
 }
 
+// leftIn reports whether a program left an attempt before its end.
 func (s *sim) leftIn(attempt int) bool {
+	began := false
 	for _, one := range s.played {
 		if one.attempt == attempt {
-			return one.left
+			began = true
+			if one.left {
+				return true
+			}
 		}
 	}
-	return true // its program crashed before it could begin
+	return !began // its program crashed before it could begin
 }
 
 // checkOrder: no job starts before what it needs is done, in this attempt or an earlier
@@ -202,11 +211,12 @@ func (s *sim) checkAsked(history []run.Transition) {
 }
 
 // checkPunctual: a job is repeated at the very moment that was recorded for it, unless
-// commits fail or are slow.
+// commits fail or are slow, or there was no program at that moment.
 func (s *sim) checkPunctual(history []run.Transition) {
 	due := make(map[run.JobID]time.Time)
 	for _, t := range history {
-		if t.Reason == run.Retry && s.disk == goodDisk && !t.At.Equal(due[t.Job]) {
+		late := s.kept && s.leftIn(t.Attempt) && t.At.After(due[t.Job]) // nobody was there
+		if t.Reason == run.Retry && s.disk == goodDisk && !t.At.Equal(due[t.Job]) && !late {
 			s.Errorf("due at %s: %+v", due[t.Job], t)
 		}
 		due[t.Job] = t.Until

@@ -7,6 +7,7 @@ import (
 	"github.com/executionerhq/executioner/internal/nearest"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -21,6 +22,9 @@ type Options struct {
 	Env             []workflow.Var `json:"env,omitempty"`
 	FailedOnly      bool           `json:"failed_only,omitempty"`
 	From            []run.JobID    `json:"from,omitempty"`
+	// Imported marks an attempt of another program, which recorded no dependencies: its
+	// stored workflow tells what ran, and can't be run.
+	Imported bool `json:"imported,omitempty"`
 }
 
 // Plan returns the options that the plan of an attempt is made with.
@@ -35,6 +39,9 @@ func (o Options) encode() ([]byte, error) {
 	b, err := json.Marshal(o)
 	return b, fault.Wrap(err, fault.Internal, "encode options")
 }
+
+// StoredOptions returns how the latest attempt of a run was asked to run.
+func StoredOptions(r store.Run) (Options, error) { return decodeOptions(r.Attempt.Options) }
 
 func decodeOptions(b []byte) (Options, error) {
 	var o Options

@@ -49,7 +49,7 @@ func PreviewRun(wf *workflow.Workflow, opt Options, usual *Usual) (*Preview, err
 // is going on is a conflict; one whose program is gone is taken for ended, as Resume
 // does.
 func (s *Service) PreviewResume(ctx context.Context, r store.Run, req Resume) (*Preview, error) {
-	if !r.Attempt.State.Ended() && r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
+	if !r.Attempt.State.Ended() && s.isOwned(r) {
 		return nil, lockedByRunning(store.ErrHeld(r.ID, *r.Owner, time.Time{}), r.ID)
 	}
 	opt, wf, err := s.continueWith(ctx, r, req)
@@ -59,6 +59,9 @@ func (s *Service) PreviewResume(ctx context.Context, r store.Run, req Resume) (*
 	h, err := s.history(ctx, r.ID)
 	if err != nil {
 		return nil, err
+	}
+	if left, err := s.Interrupted(ctx, r); err != nil || left {
+		return nil, cmp.Or(err, interrupted(r.ID))
 	}
 	if !r.Attempt.State.Ended() {
 		last, _, err := s.restore(ctx, r)

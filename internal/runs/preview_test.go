@@ -24,6 +24,7 @@ type place struct {
 
 func (p *place) Owner() store.Owner                    { return store.Owner{Host: "here", PID: 1} }
 func (p *place) Dead(o store.Owner) bool               { return o.PID == 9 && p.gone.Load() }
+func (p *place) Remains(run.ID, []run.TaskID) bool     { return false }
 func (p *place) Survivors([]run.TaskID) ([]int, error) { return nil, nil }
 
 // chain is a workflow of a, b (needs a), c (needs a) and d (needs b and c).

@@ -25,7 +25,11 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	}
 	var broken []error
 	for _, r := range open {
-		if r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
+		if s.isOwned(r) {
+			continue
+		}
+		if left, err := s.Interrupted(ctx, r); err != nil || left {
+			broken = append(broken, err)
 			continue
 		}
 		if err := s.closeLost(ctx, r.ID); err != nil && fault.CodeOf(err) != fault.Locked {

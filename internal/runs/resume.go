@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -39,6 +40,10 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err != nil {
 		return nil, err
 	}
+	e, err := s.resumeInterrupted(ctx, lease, r, req)
+	if e != nil || err != nil {
+		return e, err
+	}
 	if err := s.refuseSurvivors(ctx, r); err != nil {
 		return nil, err
 	}
@@ -68,7 +73,23 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err := s.addAttempt(ctx, lease, next); err != nil {
 		return nil, err
 	}
-	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Workflow: wf, Options: opt}, h.last())
+	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Epoch: lease.Epoch, Workflow: wf, Options: opt}, h.last())
+}
+
+// resumeInterrupted carries an attempt on that was interrupted. Nil: there is nothing to
+// carry on, and a new attempt is due.
+func (s *Service) resumeInterrupted(ctx context.Context, lease store.Lease, r store.Run, req Resume) (*Execution, error) {
+	if r.Attempt.State.Ended() {
+		return nil, nil //nolint:nilnil // see above
+	}
+	if req.changes() {
+		r.Owner = nil
+		if left, err := s.Interrupted(ctx, r); err != nil || left {
+			return nil, cmp.Or(err, interrupted(r.ID))
+		}
+		return nil, nil //nolint:nilnil // see above
+	}
+	return s.carryOn(ctx, lease, r)
 }
 
 // worthwhile refuses an attempt that would run nothing and say nothing new. One that
@@ -122,6 +143,10 @@ func (s *Service) continueWith(ctx context.Context, r store.Run, req Resume) (Op
 		return Options{}, nil, err
 	}
 	wf := req.Current
+	if wf == nil && before.Imported {
+		return Options{}, nil, fault.New(fault.Conflict, "run %d was imported, and what its jobs depend on was not recorded", r.ID).
+			WithHint("go on with its workflow file: executioner resume %d --with-current --file FILE", r.ID)
+	}
 	if wf == nil {
 		if wf, err = s.Workflow(ctx, r.Attempt.Hash); err != nil {
 			return Options{}, nil, err

@@ -17,8 +17,11 @@ import (
 // Runner executes the tasks of one attempt and lets go of what it holds when closed.
 type Runner interface {
 	engine.Runner
-	// Close waits for tasks that are still going on and gives everything back.
-	Close() error
+	// Lost reports whether nobody can know how a task of an earlier program went on.
+	Lost(id run.TaskID) bool
+	// Close waits for tasks that are still going on and gives everything back. done says
+	// that the end of the attempt has been recorded, so that nothing need be remembered.
+	Close(done bool) error
 }
 
 // Host is what the service must know of processes on this host.
@@ -27,6 +30,9 @@ type Host interface {
 	Owner() store.Owner
 	// Dead reports whether the program is known to be gone. A program of another host never is.
 	Dead(o store.Owner) bool
+	// Remains reports whether anything is known of these tasks of a program that is gone:
+	// that one of them still runs, how it ended, or that it was never started.
+	Remains(id run.ID, tasks []run.TaskID) bool
 	// Survivors returns the ids of processes that belong to these tasks and are still there.
 	Survivors(tasks []run.TaskID) ([]int, error)
 	// KillSurvivors ends them, and returns the ids of those that could not be ended.
@@ -59,8 +65,17 @@ func New(cfg Config) *Service { return &Service{cfg: cfg} }
 type Attempt struct {
 	Run      run.ID
 	Number   int
+	Epoch    int64 // the fencing number of the run's lease
 	Workflow *workflow.Workflow
 	Options  Options
+	// TakenUp is set when the attempt was interrupted and goes on here.
+	TakenUp *TakenUp
+}
+
+// TakenUp says where an attempt was when its program went away.
+type TakenUp struct {
+	Running int   // tasks
+	Seq     int64 // of the last transition that was recorded then
 }
 
 // Execution is an attempt that is going on in this program.
@@ -78,7 +93,7 @@ type Execution struct {
 // Wait returns how the attempt ended, once everything is recorded and given back.
 func (e *Execution) Wait(ctx context.Context) (run.Summary, error) {
 	sum, err := e.Loop.Wait()
-	if closeErr := e.runner.Close(); err == nil {
+	if closeErr := e.runner.Close(err == nil); err == nil {
 		err = closeErr
 	}
 	// The run has ended whatever becomes of its lease, which runs out by itself.

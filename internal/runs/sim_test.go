@@ -37,31 +37,42 @@ var (
 // each crashed program is followed by another that resumes. What must hold is checked
 // while it goes on (see enginetest.World) and at the end (see ledger_test.go).
 //
+// Half of the runs are played with keepers: then the program that follows carries the
+// same attempt on, and nothing is lost unless the keeper crashed, too.
+//
 // A seed that fails goes to testdata/seeds.txt and is played for ever. Everything that
 // is random depends on the seed and a place alone, never on what came before; only what
 // happens at the very same moment may come in another order the next time.
 func TestSimulation(t *testing.T) {
 	const lanes = 4
-	var all []uint64
-	for n := range uint64(*seeds) {
-		all = append(all, *firstSeed+n)
+	var all []play
+	for _, seed := range failedOnce(t) {
+		all = append(all, play{seed, false}, play{seed, true})
 	}
-	all = append(kept(t), all...)
+	for n := range uint64(*seeds) {
+		all = append(all, play{*firstSeed + n, (*firstSeed+n)%2 == 0})
+	}
 	for lane := range lanes {
 		t.Run(fmt.Sprintf("lane %d", lane), func(t *testing.T) {
 			t.Parallel()
 			for n := lane; n < len(all) && !t.Failed(); n += lanes {
 				synctest.Test(t, func(t *testing.T) { simulate(t, all[n]) })
 				if t.Failed() {
-					t.Errorf("seed %d failed: keep it in testdata/seeds.txt", all[n])
+					t.Errorf("seed %d failed (keepers %v): keep it in testdata/seeds.txt", all[n].seed, all[n].kept)
 				}
 			}
 		})
 	}
 }
 
-// kept reads the seeds that failed once.
-func kept(t *testing.T) (all []uint64) {
+// play is one run to be played.
+type play struct {
+	seed uint64
+	kept bool // programs have keepers
+}
+
+// failedOnce reads the seeds that failed once.
+func failedOnce(t *testing.T) (all []uint64) {
 	f, err := os.Open("testdata/seeds.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +114,7 @@ const (
 // sim is one simulated run.
 type sim struct {
 	*cluster
-	seed    uint64
+	play
 	wf      *workflow.Workflow
 	id      run.ID // 0 until it is submitted
 	crashes int
@@ -126,14 +137,17 @@ type played struct {
 	seen    []run.Transition // by its follower
 }
 
-func simulate(t *testing.T, seed uint64) {
-	s := &sim{cluster: newCluster(t), seed: seed, options: map[int]runs.Options{}, disk: disk(seed) % disks, wanted: map[int]int{}}
+func simulate(t *testing.T, one play) {
+	s := &sim{cluster: newCluster(t), play: one, options: map[int]runs.Options{}, disk: disk(one.seed) % disks, wanted: map[int]int{}}
+	if one.kept {
+		s.cluster = keptCluster(t)
+	}
 	s.ends = s.endOf
 	s.wf = s.workflow()
 	rival := s.program() // looks after the runs of others, and lives
 	for life := 1; s.live(life, rival); life++ {
 		if life > 200 {
-			t.Fatal("it never ends")
+			t.Fatalf("seed %d (keepers %v) never ends", one.seed, one.kept)
 		}
 	}
 	rival.end()
@@ -159,6 +173,9 @@ func (s *sim) live(life int, rival *program) (more bool) {
 		return true
 	}
 	one := &played{attempt: e.Number, program: p}
+	if n := len(s.played); e.TakenUp != nil && (!s.kept || n > 0 && s.played[n-1].attempt > e.Number) {
+		s.Errorf("attempt %d was carried on", e.Number)
+	}
 	s.played = append(s.played, one)
 	s.options[e.Number] = e.Options
 	stop := s.disturb(d, one, rival, e)
@@ -179,6 +196,7 @@ func (s *sim) live(life int, rival *program) (more bool) {
 func (s *sim) arm(p *program, life int) {
 	d := s.dice("fate", life)
 	crash := s.crashes < maxCrashes && chance(d, 70)
+	p.both = s.kept && chance(s.dice("keeper's fate", life), 25)
 	if crash {
 		s.crashes++
 	}
@@ -284,15 +302,39 @@ func (s *sim) begin(p *program, life int) *runs.Execution {
 		_, err := p.MarkSuccess(p.ctx, r, []run.JobID{s.wf.Jobs[d.IntN(len(s.wf.Jobs))].ID}, "ann", "")
 		s.allowed(p, "mark", err)
 	}
-	e, err := p.Resume(p.ctx, r, runs.Resume{Options: s.ask(d)})
+	opt := s.ask(d)
+	if s.kept && !r.Attempt.State.Ended() && chance(s.dice("carry on", life), 60) {
+		opt = runs.Options{}
+	}
+	e, err := p.Resume(p.ctx, r, runs.Resume{Options: opt})
 	s.allowed(p, "resume", err)
-	if fault.CodeOf(err) == fault.Conflict && chance(d, 50) { // processes are left
-		err := p.Cancel(p.ctx, r, store.CancelRun, nil, "ann")
-		if fault.CodeOf(err) != fault.Conflict { // they may have ended by themselves
-			s.allowed(p, "cancel", err)
-		}
+	if fault.CodeOf(err) == fault.Conflict && chance(d, 50) { // processes are left, or what an attempt that goes on can't be given
+		s.cancel(p, r)
 	}
 	return e
+}
+
+// cancel ends a run that has no program.
+func (s *sim) cancel(p *program, r store.Run) {
+	s.meant(r.Attempt.Number)
+	err := p.Cancel(p.ctx, r, store.CancelRun, nil, "ann")
+	if fault.CodeOf(err) == fault.Conflict { // they may have ended by themselves
+		return
+	}
+	s.allowed(p, "cancel", err)
+	if err != nil || p.crashed() {
+		return
+	}
+	if now := s.run(s.id); now.Owner == nil && now.Attempt.Number == r.Attempt.Number && !now.Attempt.State.Ended() {
+		s.Errorf("it was cancelled and has not ended: %+v", now.Attempt)
+	}
+}
+
+// meant notes that somebody asks something of an attempt.
+func (s *sim) meant(attempt int) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	s.wanted[attempt]++
 }
 
 // allowed complains of an error that nothing explains.
@@ -364,9 +406,7 @@ func (s *sim) disturb(d *rand.Rand, one *played, rival *program, e *runs.Executi
 				s.Error(err)
 				return
 			}
-			s.asking.Lock()
-			s.wanted[r.Attempt.Number]++
-			s.asking.Unlock()
+			s.meant(r.Attempt.Number)
 			err = rival.Cancel(rival.ctx, r, kind, []run.JobID{job}, "ann")
 			if code := fault.CodeOf(err); err != nil && code != fault.Conflict && code != fault.Locked {
 				s.Errorf("cancel: %v", err)

@@ -39,7 +39,7 @@ func (s *Service) Submit(ctx context.Context, wf *workflow.Workflow, opt Options
 		return nil, err
 	}
 	p := plan.New(wf, opt.Plan(lease.Run, 1))
-	return s.execute(ctx, lease, p, Attempt{Run: lease.Run, Number: 1, Workflow: wf, Options: opt}, 0)
+	return s.execute(ctx, lease, p, Attempt{Run: lease.Run, Number: 1, Epoch: lease.Epoch, Workflow: wf, Options: opt}, 0)
 }
 
 func newAttempt(wf *workflow.Workflow, opt Options) (store.NewAttempt, error) {
@@ -64,6 +64,11 @@ func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, 
 		_ = s.cfg.Store.Release(ctx, lease)
 		return nil, errors.Join(err, closeErr)
 	}
+	return s.start(ctx, lease, p, a, runner, after), nil
+}
+
+// start has the loop of an attempt begin.
+func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a Attempt, runner Runner, after int64) *Execution {
 	sub := s.cfg.Hub.Subscribe(a.Run, followRoom)
 	loop := engine.Start(ctx, engine.Config{
 		Journal: s.cfg.Store, Runner: runner, Publisher: s.cfg.Hub,
@@ -73,5 +78,5 @@ func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, 
 		<-loop.Ended()
 		sub.Close()
 	}()
-	return &Execution{Attempt: a, Loop: loop, service: s, lease: lease, runner: runner, sub: sub, after: after}, nil
+	return &Execution{Attempt: a, Loop: loop, service: s, lease: lease, runner: runner, sub: sub, after: after}
 }

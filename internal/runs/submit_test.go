@@ -40,7 +40,7 @@ func TestSubmit(t *testing.T) {
 		if stored.File = wf.File; !reflect.DeepEqual(stored, wf) {
 			t.Errorf("stored is %+v", stored)
 		}
-		want := runs.Attempt{Run: id, Number: 1, Workflow: wf, Options: opt}
+		want := runs.Attempt{Run: id, Number: 1, Epoch: 1, Workflow: wf, Options: opt}
 		if !reflect.DeepEqual(p.attempts, []runs.Attempt{want}) {
 			t.Errorf("the runner was made for %+v", p.attempts)
 		}
@@ -157,7 +157,7 @@ type leaky struct {
 	err error
 }
 
-func (l leaky) Close() error { return errors.Join(l.Runner.Close(), l.err) }
+func (l leaky) Close(done bool) error { return errors.Join(l.Runner.Close(done), l.err) }
 
 func TestARunnerThatCantBeClosed(t *testing.T) {
 	bubble(t, func(c *cluster) {

@@ -26,8 +26,10 @@ type View struct {
 	EndedAt      *time.Time `json:"ended_at"`
 	Seconds      *float64   `json:"duration_seconds"`
 	Counts       run.Counts `json:"counts"`
-	Log          string     `json:"log,omitempty"`
-	Jobs         []JobView  `json:"jobs,omitempty"`
+	// Interrupted is set when the run's program is gone and jobs of it go on: resume carries it on.
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Log         string    `json:"log,omitempty"`
+	Jobs        []JobView `json:"jobs,omitempty"`
 }
 
 // JobView is one job of a run, as of the last attempt that ran it.
@@ -133,6 +135,9 @@ func (s *Service) Show(ctx context.Context, r store.Run) (Details, error) {
 		return Details{}, err
 	}
 	v := Row(r)
+	if v.Interrupted, err = s.Interrupted(ctx, r); err != nil {
+		return Details{}, err
+	}
 	v.Log = joblog.MainPath(wf.LogDir, wf.Application, r.ID)
 	v.Jobs = fold(wf, h, r.ID)
 	return Details{View: v, Workflow: wf, Attempts: attempts, History: h}, nil
@@ -144,6 +149,9 @@ func (s *Service) List(ctx context.Context, f store.Filter) ([]View, error) {
 	views := make([]View, len(found))
 	for i := range found {
 		views[i] = Row(found[i])
+		if err == nil {
+			views[i].Interrupted, err = s.Interrupted(ctx, found[i])
+		}
 	}
 	return views, err
 }

@@ -16,8 +16,11 @@ func (s *Service) Ended(ctx context.Context, id run.ID) (bool, error) {
 	if err != nil || r.Attempt.State.Ended() {
 		return err == nil, err
 	}
-	if r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) {
+	if s.isOwned(r) {
 		return false, nil
+	}
+	if left, err := s.Interrupted(ctx, r); err != nil || left {
+		return false, err
 	}
 	if err := s.closeLost(ctx, id); err != nil && fault.CodeOf(err) != fault.Locked {
 		return false, err

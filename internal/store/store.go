@@ -56,6 +56,32 @@ type Store interface {
 	// Overrides returns them in the order in which they were made.
 	Overrides(ctx context.Context, id run.ID) ([]run.Override, error)
 
+	// Export returns a run with all that is recorded of it, as of one moment.
+	Export(ctx context.Context, id run.ID) (Archive, error)
+	// Import records a run that was recorded elsewhere, all or nothing, and gives its
+	// lease to nobody. With Run.ID 0 it gets a new id, otherwise it keeps the one that
+	// it has; ids that are given later never collide with it. A run with the same
+	// Origin, or, where there is none, the same run under the same id, is there already:
+	// then its id is returned and nothing changes. Conflict when the id belongs to
+	// another run; Internal when the archive is not well formed (see Archive.Valid).
+	Import(ctx context.Context, a Archive) (id run.ID, imported bool, err error)
+	// Delete removes runs with all that is recorded of them, and the workflows that
+	// nobody uses afterwards. It leaves out runs that have not ended, whose lease is
+	// held, or that are not there, and returns the others in the order of ids. An id is
+	// never given again.
+	Delete(ctx context.Context, ids []run.ID) (deleted []run.ID, err error)
+	// Outlines returns the runs above after, oldest first (lowest id first), at most
+	// limit of them when limit > 0. It is what maintenance goes through a history with.
+	Outlines(ctx context.Context, after run.ID, limit int) ([]Outline, error)
+	// Totals counts the runs of each application in each state, sorted by both. It is
+	// quick however long the history is.
+	Totals(ctx context.Context) ([]Total, error)
+	// Stats measures the history. It reads all of it.
+	Stats(ctx context.Context) (Stats, error)
+	// Claim takes a chore that is due, which it is when nobody claimed it within every:
+	// of many callers at the same time one is told true. Who claims it is to do it.
+	Claim(ctx context.Context, chore string, every time.Duration) (bool, error)
+
 	// Close waits for what is being written and closes the database. It is idempotent.
 	Close() error
 }

@@ -282,6 +282,7 @@ func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	c.int("priority", int64(old.Priority), int64(new.Priority))
 	c.int("output_limit", old.OutputLimit, new.OutputLimit)
 	c.add("leftover", string(old.Leftover), string(new.Leftover))
+	c.add("idempotent", strconv.FormatBool(old.Idempotent), strconv.FormatBool(new.Idempotent))
 	c.retry(old.Retry, new.Retry)
 	j := JobChange{ID: new.ID, Fields: c}
 	j.NeedsAdded = missing(newFlow, new.Needs, oldFlow, old.Needs)

@@ -165,6 +165,7 @@ func (e *encoder) job(j *Job) {
 		e.name("leftover")
 		e.text(string(j.Leftover))
 	}
+	e.bool("idempotent", j.Idempotent)
 }
 
 func (e *encoder) check(c *Check) {

@@ -36,6 +36,7 @@ var jobFields = fields[jobDraft]{
 	"timeout":      func(d *decoder, j *jobDraft, f field) { d.limit(f, &j.Timeout) },
 	"priority":     func(d *decoder, j *jobDraft, f field) { d.int(f, -1_000_000_000, 1_000_000_000, &j.Priority) },
 	"output_limit": func(d *decoder, j *jobDraft, f field) { d.outputLimit(f, &j.OutputLimit) },
+	"idempotent":   func(d *decoder, j *jobDraft, f field) { d.bool(f, &j.Idempotent) },
 	"leftover":     func(d *decoder, j *jobDraft, f field) { d.leftover(f, &j.Leftover) },
 
 	"max_retries":         jobRetry(readMaxRetries),

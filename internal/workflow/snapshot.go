@@ -156,6 +156,7 @@ var snapshotJobFields = fields[snapshotJob]{
 	"retry":        func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.retry) },
 	"priority":     func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.Priority) },
 	"output_limit": func(d *decoder, j *snapshotJob, f field) { d.int64(f, &j.OutputLimit) },
+	"idempotent":   func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.Idempotent) },
 	"leftover": func(d *decoder, j *snapshotJob, f field) {
 		if d.is(f, stringNode) {
 			j.Leftover = Leftover(d.text(f.value))

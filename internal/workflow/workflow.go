@@ -54,6 +54,7 @@ type Job struct {
 	Priority    int           // higher starts first among ready jobs; 0 by default; ignored when Sequential
 	OutputLimit int64         // bytes of one try's output that are kept, at least 1024
 	Leftover    Leftover      // what happens to processes that a finished command leaves behind
+	Idempotent  bool          // running it twice does no harm: a try of which nobody knows the end is repeated
 }
 
 // Var is a declared environment variable.

@@ -19,38 +19,83 @@ func TestKilledProgram(t *testing.T) {
 	r.wait().ends(t, 128+9)
 
 	list := p.run("runs", "list").ends(t, 0).out
-	equal(t, "listed", strings.Join(strings.Fields(strings.Split(list, "\n")[1])[:4], " "), "1 #1 slow FAILED")
-	v := p.show("1")
-	equal(t, "run", v.State+" "+v.Reason, "FAILED engine_lost")
-	equal(t, "job", v.Jobs[1].State+" "+v.Jobs[1].Reason, "FAILED lost")
-
-	orphans := p.processes()
-	if len(orphans) == 0 {
+	equal(t, "listed", strings.Join(strings.Fields(strings.Split(list, "\n")[1])[:5], " "), "1 #1 slow RUNNING (interrupted)")
+	if len(p.processes()) == 0 {
 		t.Fatal("the job did not outlive the program")
 	}
-	refused := p.run("resume", "1").ends(t, 5)
-	contains(t, "stderr", refused.err, "of run 1 are still running (pid ", "executioner cancel 1")
-	equal(t, "attempt after a refused resume", p.show("1").Attempt, 1)
-
-	p.run("cancel", "1").ends(t, 0)
-	p.nobody()
 	p.write("go", "")
 	p.run("resume", "1").ends(t, 0)
-	p.started("first 1.1", "slow 1.1", "slow 2.1", "then 2.1")
+	p.started("first 1.1", "slow 1.1", "then 1.1")
+	p.nobody()
 }
 
-// TestKilledProgramWhoseJobEnds needs no cancel.
+// TestKilledProgramThatIsCancelled ends what went on without it.
+func TestKilledProgramThatIsCancelled(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.start("run", p.flow("slow", nil, job{"id": "slow", "command": slow}, job{"id": "then", "command": ledger}))
+	p.await("started")
+	r.signal(syscall.SIGKILL)
+	r.wait()
+	p.run("cancel", "1").ends(t, 0)
+	p.nobody()
+	equal(t, "run", p.show("1").State, "CANCELLED")
+	p.write("go", "")
+	p.run("resume", "1").ends(t, 0)
+	p.started("slow 1.1", "slow 2.1", "then 2.1")
+}
+
+// TestKilledProgramWhoseJobEnds: the keeper has kept its exit code.
 func TestKilledProgramWhoseJobEnds(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	r := p.start("run", p.flow("slow", nil, job{"id": "slow", "command": slow}))
+	r := p.start("run", p.flow("slow", nil, job{"id": "slow", "command": slow + "; exit 7"}))
 	p.await("started")
 	r.signal(syscall.SIGKILL)
 	r.wait()
 	p.write("go", "")
 	p.eventually("the job ends", func() bool { return len(p.processes()) == 0 })
-	p.run("resume").ends(t, 0)
-	p.started("slow 1.1", "slow 2.1")
+	p.run("resume").ends(t, 1)
+	p.started("slow 1.1")
+	equal(t, "exit code", *p.show("1").Jobs[0].ExitCode, 7)
+}
+
+// TestKilledKeeper: the program goes on as custodian of the jobs.
+func TestKilledKeeper(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.start("run", p.flow("slow", nil, job{"id": "slow", "command": slow + "; echo after; exit 7"}))
+	p.await("started")
+	p.killKeeper()
+	contains(t, "stderr", r.awaitErr("the keeper is gone"), "the keeper is gone; its jobs go on under this program")
+	p.write("go", "")
+	r.wait().ends(t, 1)
+	equal(t, "exit code", *p.show("1").Jobs[0].ExitCode, 7)
+	contains(t, "log", p.run("logs", "1", "slow").ends(t, 0).out, "\nafter\n")
+	p.nobody()
+}
+
+// TestKilledProgramAndKeeper: the job is found again by who it is, and on Linux 6.15 and
+// newer even its exit code; else nobody can know it.
+func TestKilledProgramAndKeeper(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.start("run", p.flow("slow", nil, job{"id": "slow", "command": slow + "; exit 7"}))
+	p.await("started")
+	r.signal(syscall.SIGSTOP) // so that it does not take over
+	p.killKeeper()
+	r.signal(syscall.SIGKILL)
+	r.wait()
+	again := p.start("resume", "1")
+	again.awaitOut("carried on")
+	p.write("go", "")
+	again.wait().ends(t, 1)
+	p.started("slow 1.1")
+	j := p.show("1").Jobs[0]
+	if j.Reason != "exit_code" && j.Reason != "lost" || j.Reason == "exit_code" && *j.ExitCode != 7 {
+		t.Errorf("it ended as %+v", j)
+	}
+	p.nobody()
 }
 
 // TestTwoResumes has programs go on with one run at the same moment: one wins.

@@ -27,8 +27,9 @@ import (
 // these tests share their processors with others.
 const patience = 60 * time.Second
 
-// program is the path of the binary, which TestMain builds. Nobody changes it after that.
-var program string
+// program and newer are the paths of the binary, in two versions, which TestMain builds.
+// Nobody changes them after that.
+var program, newer string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
@@ -39,12 +40,14 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "executioner")
-	c := exec.Command("go", "build", "-o", program, "github.com/executionerhq/executioner/cmd/executioner")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+	program, newer = filepath.Join(dir, "executioner"), filepath.Join(dir, "newer")
+	for _, path := range []string{program, newer} {
+		c := exec.Command("go", "build", "-ldflags", "-X main.version="+filepath.Base(path), "-o", path, "github.com/executionerhq/executioner/cmd/executioner")
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+			return 1
+		}
 	}
 	return m.Run()
 }
@@ -192,6 +195,22 @@ func (r *running) wait() result {
 	return result{code, r.out.String(), r.err.String()}
 }
 
+// awaitErr polls for a text on the standard error and returns all that is there.
+func (r *running) awaitErr(text string) string { return r.awaitText(r.err, text) }
+
+// awaitOut polls for a text on the standard output and returns all that is there.
+func (r *running) awaitOut(text string) string { return r.awaitText(r.out, text) }
+
+func (r *running) awaitText(o *output, text string) string {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(o.String(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%q never came\nstdout: %.2000s\nstderr: %.2000s", text, r.out, r.err)
+		}
+	}
+	return o.String()
+}
+
 // output collects what a program writes. It may be read meanwhile.
 type output struct {
 	mu sync.Mutex // guards b, which the goroutine of os/exec writes
@@ -272,6 +291,29 @@ func (p *place) processes() []int {
 		}
 		cwd, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
 		if err == nil && (cwd == p.dir || strings.HasPrefix(cwd, p.dir+"/")) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// killKeeper kills the keeper of the place, and returns when it is gone.
+func (p *place) killKeeper() {
+	p.t.Helper()
+	pids := p.keepers()
+	if len(pids) != 1 {
+		p.t.Fatalf("keepers: %v", pids)
+	}
+	_ = syscall.Kill(pids[0], syscall.SIGKILL)
+	p.eventually("the keeper is gone", func() bool { return len(p.keepers()) == 0 })
+}
+
+func (p *place) keepers() []int {
+	var found []int
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		if pid, aerr := strconv.Atoi(e.Name()); err == nil && aerr == nil && bytes.Contains(line, []byte("\x00keeper\x00-dir\x00"+p.dir)) {
 			found = append(found, pid)
 		}
 	}

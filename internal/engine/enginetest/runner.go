@@ -26,13 +26,21 @@ func (w *World) Runner() *Runner { return &Runner{world: w, mine: make(map[run.T
 
 // Crash ends the program: whatever it asks for from now on does nothing, and it hears
 // of nothing any more. Its processes go on.
-func (r *Runner) Crash() {
+func (r *Runner) Crash() { r.crash(false) }
+
+// CrashBoth ends the program and its keeper.
+func (r *Runner) CrashBoth() { r.crash(true) }
+
+func (r *Runner) crash(both bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gone {
 		return
 	}
 	r.gone = true
+	if both {
+		r.world.abandon(r.ids())
+	}
 	for range r.mine {
 		r.tasks.Done()
 	}
@@ -47,13 +55,28 @@ func (r *Runner) Start(t engine.Task, done func(run.Outcome)) {
 	}
 	r.mine[t.ID] = true
 	r.tasks.Add(1)
-	r.world.start(t, func(o run.Outcome) {
+	over := func(o run.Outcome) {
 		if r.forget(t.ID) {
 			done(o)
 			r.tasks.Done()
 		}
-	})
+	}
+	if !t.Again || !r.world.takeUp(t, over) {
+		r.world.start(t, over)
+	}
 }
+
+// Recorded implements engine.Runner.
+func (r *Runner) Recorded(id run.TaskID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.gone {
+		r.world.forget(id)
+	}
+}
+
+// Lost implements runs.Runner: without keepers nobody knows anything.
+func (r *Runner) Lost(id run.TaskID) bool { return r.world.lost(id) }
 
 // forget reports whether the program is still there to hear of the end of its task.
 func (r *Runner) forget(id run.TaskID) bool {
@@ -96,7 +119,7 @@ func (r *Runner) Kills() int {
 }
 
 // Close waits for the program's tasks.
-func (r *Runner) Close() error {
+func (r *Runner) Close(bool) error {
 	r.tasks.Wait()
 	return nil
 }

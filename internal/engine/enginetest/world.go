@@ -4,6 +4,9 @@
 // that nothing is acted on before it is recorded, that no task starts twice, and that
 // no job runs beside itself.
 //
+// A World has keepers or has none. With them the next program takes up what the one
+// before left, unless its keeper died as well.
+//
 // It is for tests only, in a bubble of testing/synctest.
 package enginetest
 
@@ -33,9 +36,12 @@ type Process struct {
 	Ended   time.Time    // zero while it runs
 	Outcome run.Outcome  // how it ended
 	Stop    *engine.Stop // the first that reached it
+	Lost    bool         // nobody knows how it ended: its program and its keeper were gone
 	end     *time.Timer
 	grace   time.Duration
 	over    func(run.Outcome)
+	orphan  bool // nobody looks after it: its program and its keeper died
+	known   bool // its program has recorded its end, and its keeper has forgotten it
 }
 
 // World holds the processes of all programs. It is safe for concurrent use.
@@ -43,6 +49,8 @@ type World struct {
 	t    testing.TB
 	st   store.Store // the truth, read without going through any program
 	ends func(engine.Task) End
+	// keeps says that programs have keepers.
+	keeps bool
 
 	mu    sync.Mutex // guards all below and the processes: timers and programs are many
 	procs []*Process // in the order of their starts
@@ -58,6 +66,36 @@ type journal struct {
 // New returns a world without processes. ends says how each task ends.
 func New(t testing.TB, st store.Store, ends func(engine.Task) End) *World {
 	return &World{t: t, st: st, ends: ends, read: make(map[run.ID]*journal)}
+}
+
+// NewKept returns a world in which programs have keepers.
+func NewKept(t testing.TB, st store.Store, ends func(engine.Task) End) *World {
+	w := New(t, st, ends)
+	w.keeps = true
+	return w
+}
+
+// Remains reports whether anything is known of tasks of a program that is gone.
+func (w *World) Remains(tasks []run.TaskID) bool {
+	return slices.ContainsFunc(tasks, func(id run.TaskID) bool { return !w.lost(id) })
+}
+
+// lost reports whether nobody can know how a task of an earlier program went on.
+func (w *World) lost(id run.TaskID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.process(id)
+	return !w.keeps || p != nil && p.Lost
+}
+
+// process returns the process of a task, nil if it was never started. The caller holds mu.
+func (w *World) process(id run.TaskID) *Process {
+	for _, p := range w.procs {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // Ledger returns all processes there have been, in the order of their starts.
@@ -92,6 +130,59 @@ func (w *World) KillAll(tasks []run.TaskID) {
 	w.mu.Unlock()
 	for _, pid := range w.Alive(tasks) {
 		w.finish(procs[pid-1], run.Outcome{State: run.Failed, Reason: run.Signal, Signal: 9, ExitCode: run.NoExitCode})
+	}
+}
+
+// takeUp goes on with the process of a task that was recorded as running by an earlier
+// program. It is false when there is none.
+func (w *World) takeUp(t engine.Task, over func(run.Outcome)) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.process(t.ID)
+	if !w.keeps || p == nil {
+		return false
+	}
+	if err := w.recorded(t.ID); err != nil {
+		w.t.Errorf("%s is taken up: %v", t.ID, err)
+	}
+	switch {
+	case p.known:
+		w.t.Errorf("%s is taken up, and its end was recorded", t.ID)
+	case p.Lost:
+		go over(lostOutcome())
+	case !p.Ended.IsZero():
+		go over(p.Outcome)
+	default:
+		p.over, p.orphan = over, false
+	}
+	return true
+}
+
+// lostOutcome is the outcome of a task of which nobody knows how it ended.
+func lostOutcome() run.Outcome {
+	return run.Outcome{State: run.Failed, Reason: run.Lost, ExitCode: run.NoExitCode}
+}
+
+// abandon says that tasks have neither program nor keeper any more.
+func (w *World) abandon(tasks []run.TaskID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range tasks {
+		if p := w.process(id); p != nil && p.Ended.IsZero() {
+			p.orphan = true
+		}
+	}
+}
+
+// forget says that the end of a task was recorded, and checks that.
+func (w *World) forget(id run.TaskID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.recorded(id) == nil {
+		w.t.Errorf("%s was forgotten, and is recorded as running", id)
+	}
+	if p := w.process(id); p != nil {
+		p.known = true
 	}
 }
 
@@ -147,9 +238,10 @@ func (w *World) finish(p *Process, o run.Outcome) {
 		return
 	}
 	p.end.Stop()
-	p.Ended, p.Outcome = time.Now(), o
+	p.Ended, p.Outcome, p.Lost = time.Now(), o, p.orphan
+	over := p.over
 	w.mu.Unlock()
-	p.over(o)
+	over(o)
 }
 
 // stop asks a process to end.

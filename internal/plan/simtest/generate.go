@@ -42,10 +42,11 @@ func Workflows(maxJobs int) *rapid.Generator[*workflow.Workflow] {
 		density := rapid.IntRange(0, 3).Draw(t, "density")
 		for at, i := range order {
 			wf.Jobs[i] = workflow.Job{
-				ID:       run.JobID(rune('a'+i%26)) + run.JobID(run.ID(i).String()),
-				Priority: rapid.IntRange(-1, 1).Draw(t, "priority"),
-				Retry:    rapid.SampledFrom(policies).Draw(t, "policy"),
-				Needs:    needs(t, order[:at], density),
+				ID:         run.JobID(rune('a'+i%26)) + run.JobID(run.ID(i).String()),
+				Priority:   rapid.IntRange(-1, 1).Draw(t, "priority"),
+				Idempotent: chance(t, 30, "idempotent"),
+				Retry:      rapid.SampledFrom(policies).Draw(t, "policy"),
+				Needs:      needs(t, order[:at], density),
 			}
 		}
 		return wf

@@ -257,7 +257,13 @@ func (o *oracle) end(i int) {
 	j.State, j.Reason = j.outcome.State, j.outcome.Reason
 	if j.State == run.Failed || j.State == run.Timeout {
 		j.everBad = true
-		if o.asked == "" && !j.told && o.repeats(j) {
+		switch {
+		case o.asked != "" || j.told:
+		case j.Reason == run.Lost:
+			if j.Idempotent && j.outcome.Survivors == 0 && j.Tries <= j.Retry.Max+3 {
+				j.repeating, j.due = true, o.now
+			}
+		case o.repeats(j):
 			j.repeating, j.due = true, o.now+o.wait(j)
 		}
 	}
@@ -282,7 +288,7 @@ func (o *oracle) repeats(j *node) bool {
 	}
 	byCode := j.outcome.ExitCode >= 1 && slices.Contains(j.Retry.ExitCodes, j.outcome.ExitCode)
 	tries, inTime := j.Tries < j.Retry.Max+1, o.now <= j.first+j.Retry.MaxTime
-	return j.Reason != run.Lost && tries && inTime && (byStatus || byCode)
+	return tries && inTime && (byStatus || byCode)
 }
 
 // wait returns how long to wait after the try that just ended.

@@ -76,6 +76,7 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]
 	r.until = s.now().Add(ttl)
 	taken := r.requests
 	r.requests = nil
+	r.taken += len(taken)
 	return taken, nil
 }
 

@@ -4,6 +4,8 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,16 +22,21 @@ type Store struct {
 
 	mu        sync.Mutex // guards all below; nothing is called while it is held
 	closed    bool
-	runs      []*record // a run's index is its id minus 1
+	runs      []*record // by id
+	last      run.ID    // the highest id that was ever given
 	workflows map[string][]byte
+	origins   map[string]run.ID
+	chores    map[string]time.Time
 }
 
 // record is everything kept of one run.
 type record struct {
 	run         store.Run // Owner, Attempt are filled in when it is read
 	attempts    []store.Attempt
+	origin      string
 	transitions []run.Transition
 	requests    []store.Request // not taken yet
+	taken       int             // requests
 	overrides   []run.Override
 	owner       *store.Owner
 	epoch       int64
@@ -42,7 +49,9 @@ func New() *Store { return NewAt(time.Now) }
 // NewAt returns an empty store whose leases run out by the given clock, which must
 // be safe for concurrent use.
 func NewAt(now func() time.Time) *Store {
-	return &Store{now: now, workflows: map[string][]byte{}}
+	return &Store{
+		now: now, workflows: map[string][]byte{}, origins: map[string]run.ID{}, chores: map[string]time.Time{},
+	}
 }
 
 // Close makes every later call fail with Unavailable.
@@ -58,10 +67,15 @@ func (s *Store) find(id run.ID) (*record, error) {
 	if s.closed {
 		return nil, errClosed()
 	}
-	if id < 1 || int64(id) > int64(len(s.runs)) {
-		return nil, store.ErrNoRun(id)
+	if i, ok := s.index(id); ok {
+		return s.runs[i], nil
 	}
-	return s.runs[id-1], nil
+	return nil, store.ErrNoRun(id)
+}
+
+// index returns where a run is, or would be. The caller holds mu.
+func (s *Store) index(id run.ID) (int, bool) {
+	return slices.BinarySearchFunc(s.runs, id, func(r *record, id run.ID) int { return cmp.Compare(r.run.ID, id) })
 }
 
 // leased returns the record of a run of which l is the current lease. The caller holds mu.

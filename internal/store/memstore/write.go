@@ -20,7 +20,8 @@ func (s *Store) CreateRun(ctx context.Context, n store.NewRun, owner store.Owner
 		return store.Lease{}, errClosed()
 	}
 	s.keepWorkflow(n.Hash, n.Workflow)
-	id := run.ID(len(s.runs) + 1)
+	s.last++
+	id := s.last
 	r := &record{
 		run: store.Run{
 			ID: id, Application: n.Application, File: n.File, WorkingDir: n.WorkingDir, SubmittedAt: micros(n.At),

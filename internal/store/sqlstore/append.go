@@ -11,7 +11,7 @@ import (
 // Append implements store.Store. ts must not be changed until it returns.
 func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (last int64, err error) {
 	sum := summarise(ts)
-	err = s.change(ctx, "record transitions", func(t *tx) error {
+	err = s.changeRun(ctx, "record transitions", l.Run, func(t *tx) error {
 		var err error
 		last, err = t.append(l, ts, sum)
 		return err
@@ -67,14 +67,24 @@ const (
 )
 
 func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int64, err error) {
+	last, done, err := t.clearDoubt(l, ts)
+	if done || err != nil {
+		t.harmless()
+		return last, err
+	}
 	if last, err = t.advance(l, len(ts)); err != nil {
 		return 0, err
+	}
+	if len(ts) == 0 {
+		t.harmless()
+		return last, nil
 	}
 	for i := range sum {
 		if err := t.applyChange(l.Run, &sum[i]); err != nil {
 			return 0, err
 		}
 	}
+	t.didAppend(l, last, ts)
 	return last, t.insert(l.Run, last-int64(len(ts))+1, ts)
 }
 
@@ -83,7 +93,7 @@ func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int6
 func (t *tx) advance(l store.Lease, n int) (last int64, err error) {
 	if seen, ok := t.seqs[l]; ok {
 		last = seen + int64(n)
-		err = t.fenced(l, addSeq, n, l.Run, l.Epoch)
+		err = t.fencedLater(l, addSeq, n, l.Run, l.Epoch)
 	} else {
 		err = t.fencedRow(l, &last, returnSeq, n, l.Run, l.Epoch)
 	}
@@ -100,6 +110,19 @@ func (t *tx) fenced(l store.Lease, query string, args ...any) error {
 		return err
 	}
 	return t.lost(l)
+}
+
+// fencedLater is fenced for an update that need not be answered at once.
+func (t *tx) fencedLater(l store.Lease, query string, args ...any) error {
+	if !t.d.queues {
+		return t.fenced(l, query, args...)
+	}
+	return t.later(func(n int64) error {
+		if n == 1 {
+			return nil
+		}
+		return t.lost(l)
+	}, query, args...)
 }
 
 // fencedRow is fenced for an update that returns a number.
@@ -119,9 +142,16 @@ func (t *tx) lost(l store.Lease) error {
 	return store.ErrLost(l.Run)
 }
 
-func (t *tx) mustExist(id run.ID) error {
+const selectExists = `SELECT 1 FROM runs WHERE id = ?`
+
+func (t *tx) mustExist(id run.ID) error { return t.findRun(selectExists, id) }
+
+// lockRun keeps others from changing the run until the transaction ends.
+func (t *tx) lockRun(id run.ID) error { return t.findRun(selectExists+t.d.lock, id) }
+
+func (t *tx) findRun(query string, id run.ID) error {
 	var one int
-	if ok, err := t.row(`SELECT 1 FROM runs WHERE id = ?`, []any{id}, &one); ok || err != nil {
+	if ok, err := t.row(query, []any{id}, &one); ok || err != nil {
 		return err
 	}
 	return store.ErrNoRun(id)
@@ -129,12 +159,9 @@ func (t *tx) mustExist(id run.ID) error {
 
 func (t *tx) applyChange(id run.ID, c *change) error {
 	k := c.counts
-	n, err := t.execRows(addCounts, k.Running, k.Succeeded, k.Failed, k.Skipped, k.Cancelled, id, c.attempt)
+	err := t.later(hasAttempt(id, c.attempt), addCounts, k.Running, k.Succeeded, k.Failed, k.Skipped, k.Cancelled, id, c.attempt)
 	if err != nil {
 		return err
-	}
-	if n == 0 {
-		return fault.New(fault.Internal, "attempt %d of run %d does not exist", c.attempt, id)
 	}
 	for i := range c.moves {
 		if err := t.move(id, &c.moves[i]); err != nil {
@@ -142,6 +169,16 @@ func (t *tx) applyChange(id run.ID, c *change) error {
 		}
 	}
 	return nil
+}
+
+// hasAttempt checks an update of an attempt.
+func hasAttempt(id run.ID, attempt int) func(int64) error {
+	return func(n int64) error {
+		if n == 0 {
+			return fault.New(fault.Internal, "attempt %d of run %d does not exist", attempt, id)
+		}
+		return nil
+	}
 }
 
 // move is store.Attempt.Move in SQL.
@@ -153,9 +190,9 @@ func (t *tx) move(id run.ID, m *run.Transition) error {
 	if m.To.Ended() {
 		ended = micros(m.At)
 	}
-	err := t.exec(moveAttempt, m.To.String(), text(m.Reason), text(m.Detail), started, ended, id, m.Attempt)
+	err := t.later(nil, moveAttempt, m.To.String(), text(m.Reason), text(m.Detail), started, ended, id, m.Attempt)
 	if err != nil {
 		return err
 	}
-	return t.exec(moveRun, m.To.String(), id, m.Attempt)
+	return t.later(nil, moveRun, m.To.String(), id, m.Attempt)
 }

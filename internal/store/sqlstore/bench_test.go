@@ -74,6 +74,68 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkPostgres has no disk to wait for: what is measured is what we and the server do.
+func BenchmarkPostgres(b *testing.B) {
+	s := openPostgresTest(b, Config{})
+	l := newBenchRun(b, s)
+	for _, n := range []int{3, 30, 300} {
+		b.Run(fmt.Sprintf("append/%d", n), func(b *testing.B) {
+			ts := batch(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Append(context.Background(), l, ts); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N*n), "ns/transition")
+		})
+	}
+	b.Run("append shared/3", func(b *testing.B) {
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			l, ts := newBenchRun(b, s), batch(3)
+			for pb.Next() {
+				if _, err := s.Append(context.Background(), l, ts); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+		b.ReportMetric(float64(b.Elapsed())/float64(b.N*3), "ns/transition")
+	})
+	b.Run("read run", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Run(context.Background(), l.Run); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("renew", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Renew(context.Background(), l, time.Hour); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("create run", func(b *testing.B) {
+		for b.Loop() {
+			newBenchRun(b, s)
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		dsn := servers.Cluster(b).Schema(b)
+		for b.Loop() {
+			s, err := Open(context.Background(), dsn, Config{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkAppendShared has 16 engines that append to runs of their own.
 func BenchmarkAppendShared(b *testing.B) {
 	const n = 3

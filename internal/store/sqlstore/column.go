@@ -55,9 +55,9 @@ func (d textInto[S]) Scan(v any) error {
 	case nil:
 		*d.s = ""
 	case string:
-		*d.s = S(v)
+		*d.s = S(unescape(v))
 	case []byte:
-		*d.s = S(v)
+		*d.s = S(unescape(string(v)))
 	default:
 		return fmt.Errorf("a text is stored as %T", v)
 	}

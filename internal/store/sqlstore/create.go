@@ -48,6 +48,7 @@ func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.
 	if err != nil {
 		return 0, err
 	}
+	t.touch(id)
 	return id, t.createAttempt(id, 1, r.FirstAttempt())
 }
 
@@ -70,10 +71,11 @@ func (t *tx) keepWorkflow(hash string, body []byte) error {
 
 // AddAttempt implements store.Store.
 func (s *Store) AddAttempt(ctx context.Context, l store.Lease, a store.NewAttempt) (number int, err error) {
-	err = s.change(ctx, "create attempt", func(t *tx) error {
+	err = s.changeRun(ctx, "create attempt", l.Run, func(t *tx) error {
 		if err := t.fencedRow(l, &number, fencedAttempt, l.Run, l.Epoch); err != nil {
 			return err
 		}
+		t.touch(l.Run)
 		return t.createAttempt(l.Run, number, a)
 	})
 	if err != nil {

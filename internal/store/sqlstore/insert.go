@@ -56,7 +56,7 @@ func (t *tx) insertThose(statements *inserts, id run.ID, seq int64, ts []run.Tra
 					rows++
 				}
 			}
-			if err := t.exec(statements[s], t.args...); err != nil {
+			if err := t.later(nil, statements[s], t.args...); err != nil {
 				return err
 			}
 		}

@@ -77,7 +77,8 @@ func (s *Store) take(ctx context.Context, id run.ID, seen holding, owner store.O
 	if !seen.until.IsZero() {
 		until = seen.until.UnixMicro()
 	}
-	err = s.change(ctx, "take lease", func(t *tx) error {
+	err = s.changeRun(ctx, "take lease", id, func(t *tx) error {
+		t.touch(id)
 		n, err := t.execRows(takeLease, who, micros(s.cfg.Now().Add(ttl)), id, seen.epoch, until)
 		taken = n == 1
 		return err
@@ -93,7 +94,7 @@ const (
 
 // Renew implements store.Store.
 func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (taken []store.Request, err error) {
-	err = s.change(ctx, "renew lease", func(t *tx) error {
+	err = s.changeRun(ctx, "renew lease", l.Run, func(t *tx) error {
 		now := s.cfg.Now()
 		if err := t.fenced(l, renewLease, micros(now.Add(ttl)), l.Run, l.Epoch); err != nil {
 			return err
@@ -103,6 +104,7 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (ta
 			return err
 		}
 		if taken, err = collect(rows, scanRequest); err != nil || len(taken) == 0 {
+			t.harmless()
 			return err
 		}
 		return t.exec(takeAll, micros(now), l.Run)
@@ -115,8 +117,11 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (ta
 
 // Release implements store.Store.
 func (s *Store) Release(ctx context.Context, l store.Lease) error {
-	return s.change(ctx, "release lease", func(t *tx) error {
+	return s.changeRun(ctx, "release lease", l.Run, func(t *tx) error {
 		delete(t.seqs, l)
+		delete(t.doubts, l)
+		t.harmless()
+		t.touch(l.Run)
 		n, err := t.execRows(`UPDATE runs SET lease_owner = NULL, lease_until_us = NULL WHERE id = ? AND lease_epoch = ?`, l.Run, l.Epoch)
 		if err != nil || n == 1 {
 			return err

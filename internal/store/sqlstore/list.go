@@ -58,7 +58,7 @@ func (s *Store) fewInTime(ctx context.Context, t *sql.Tx, f store.Filter) (bool,
 	var q query
 	q.add("SELECT COUNT(*) FROM (SELECT 1 FROM runs r WHERE r.submitted_at_us IS NOT NULL")
 	q.addTime(f)
-	q.add(" LIMIT ?)", fewRuns+1)
+	q.add(" LIMIT ?) q", fewRuns+1)
 	var n int
 	err := t.QueryRowContext(ctx, q.text.String(), q.args...).Scan(&n)
 	return n <= fewRuns, err
@@ -78,7 +78,7 @@ func listQuery(f store.Filter, states []run.State, byTime bool) *query {
 	case len(states) == 0 && f.Application == "":
 		q.add("SELECT id FROM (")
 		q.addSearch(f, "NOT INDEXED WHERE r.id > 0")
-		q.add(")")
+		q.add(") q")
 	default:
 		if len(states) == 0 {
 			states = run.States()
@@ -112,7 +112,7 @@ func (q *query) addUnion(f store.Filter, states []run.State) {
 		}
 		q.add("SELECT id FROM (")
 		q.addSearch(f, "INDEXED BY "+index+" WHERE r.state = ?", s.String())
-		q.add(")")
+		q.add(") q")
 	}
 }
 

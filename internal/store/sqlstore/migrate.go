@@ -4,82 +4,139 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/executionerhq/executioner/internal/fault"
 )
 
 // migrate brings the schema up to date. It asks for the version first: nearly always
 // it is right, and then nothing else is done. Several programs may do it at once.
-// db has one connection at most.
-func migrate(ctx context.Context, d dialect, db *sql.DB) error {
-	current, err := connected(ctx, db, d.schema)
-	if err != nil {
+func migrate(ctx context.Context, d dialect, c *sql.Conn) error {
+	soon, cancel := d.soon(ctx)
+	defer cancel()
+	current, err := d.schema(soon, c)
+	if err != nil || current == d.version {
 		return err
-	}
-	if current == d.version {
-		return nil
 	}
 	if current > d.version {
 		return errNewer(current, d.version)
 	}
-	return migrateLocked(ctx, d, db)
+	// A migration may take long where the history is.
+	return d.exclusively(ctx, c, func() error { return migrateAlone(ctx, d, c) })
 }
 
-// migrateLocked runs all missing migrations in one transaction, which begins with a
-// lock: the second of two programs waits for it, and then finds nothing left to do.
-// The pool has one connection, so goose works within that transaction.
-func migrateLocked(ctx context.Context, d dialect, db *sql.DB) error {
-	for _, q := range d.lock {
-		if _, err := db.ExecContext(ctx, q); err != nil {
+// migrateAlone runs what is missing while no other program does. The second of two
+// programs finds nothing left to do.
+func migrateAlone(ctx context.Context, d dialect, c *sql.Conn) error {
+	current, err := d.schema(ctx, c)
+	if err != nil || current == d.version {
+		return err
+	}
+	if current > d.version {
+		return errNewer(current, d.version)
+	}
+	all, err := migrationsIn(d.migrations)
+	if err != nil {
+		return err
+	}
+	if err := d.step(ctx, c, d.versions); err != nil {
+		return err
+	}
+	recorded, err := recordedVersions(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if err := d.apply(ctx, c, m, current, recorded); err != nil {
 			return err
 		}
 	}
-	if err := migrateWithin(ctx, d, db); err != nil {
-		_, _ = db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		return err
+	return d.stamp(ctx, c, d.version)
+}
+
+// apply runs a migration that the database does not have, and records each one that
+// is not recorded yet: a file of SQLite may be older than the table of versions.
+func (d *dialect) apply(ctx context.Context, c *sql.Conn, m migration, current int64, recorded map[int64]string) error {
+	if sum, ok := recorded[m.version]; ok {
+		return m.verify(sum)
 	}
-	_, err := db.ExecContext(ctx, "COMMIT")
+	if m.version > current {
+		for _, q := range m.statements {
+			if err := d.step(ctx, c, q); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := c.ExecContext(ctx, insertVersion, m.version, m.name, m.sum)
 	return err
 }
 
-func migrateWithin(ctx context.Context, d dialect, db *sql.DB) error {
-	current, err := connected(ctx, db, d.schema)
-	if err != nil {
-		return err
-	}
-	if current == d.version {
+// step runs one statement, which may have been run before where a migration is not
+// one transaction.
+func (d *dialect) step(ctx context.Context, c *sql.Conn, query string) error {
+	_, err := c.ExecContext(ctx, query)
+	if err != nil && d.done != nil && d.done(err) {
 		return nil
 	}
-	if current > d.version {
-		return errNewer(current, d.version)
-	}
-	// IsolateDDL keeps goose from beginning transactions of its own.
-	p, err := goose.NewProvider(d.goose, db, d.migrations,
-		goose.WithIsolateDDL(true), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
-	_, err = connected(ctx, db, func(ctx context.Context, c *sql.Conn) (int64, error) {
-		return d.version, d.stamp(ctx, c, d.version)
-	})
 	return err
 }
 
-// connected calls f with the pool's connection.
-func connected(ctx context.Context, db *sql.DB, f func(context.Context, *sql.Conn) (int64, error)) (int64, error) {
-	c, err := db.Conn(ctx)
+const (
+	insertVersion  = `INSERT INTO schema_versions (version, name, checksum) VALUES (?, ?, ?)`
+	selectVersions = `SELECT version, checksum FROM schema_versions`
+)
+
+// recordedVersions returns the checksums of the migrations that were run.
+func recordedVersions(ctx context.Context, c *sql.Conn) (map[int64]string, error) {
+	rows, err := c.QueryContext(ctx, selectVersions)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[int64]string{}
+	_, err = collect(rows, func(r *sql.Rows) (none struct{}, err error) {
+		var version int64
+		var sum string
+		if err := r.Scan(&version, &sum); err != nil {
+			return none, err
+		}
+		sums[version] = sum
+		return none, nil
+	})
+	return sums, err
+}
+
+// verifyVersions compares what was recorded of the migrations with what this program
+// would run, and returns the newest version that was recorded.
+func verifyVersions(d *dialect, recorded map[int64]string) (newest int64, err error) {
+	for v := range recorded {
+		newest = max(newest, v)
+	}
+	if newest > d.version {
+		return newest, nil // the caller refuses it
+	}
+	all, err := migrationsIn(d.migrations)
 	if err != nil {
 		return 0, err
 	}
-	defer c.Close() //nolint:errcheck // it goes back to the pool
-	return f(ctx, c)
+	for _, m := range all {
+		sum, ok := recorded[m.version]
+		if !ok && m.version < newest {
+			return 0, errSchema("migration %s was not run, though later ones were", m.name)
+		}
+		if ok {
+			if err := m.verify(sum); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return newest, nil
 }
 
 func errNewer(have, know int64) error {
 	return fault.New(fault.Unavailable, "the database has schema version %d, this executioner knows versions up to %d", have, know).
 		WithHint("install a newer executioner, or use another database with --database")
+}
+
+// errSchema returns the fault of a schema that is not what the migrations make.
+func errSchema(format string, args ...any) *fault.Error {
+	return fault.New(fault.Unavailable, "the database's schema was changed: "+format, args...).
+		WithHint("undo the change, restore a backup, or export the runs into a new database: executioner db --help")
 }

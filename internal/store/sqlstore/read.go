@@ -20,7 +20,7 @@ const (
 
 	selectRun         = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
 	selectAttempts    = `SELECT ` + attemptColumns + ` FROM attempts a WHERE a.run_id = ? ORDER BY a.attempt`
-	selectTransitions = `SELECT seq, ` + transitionColumns + ` FROM transitions WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+	selectTransitions = `SELECT seq, ` + transitionColumns + ` FROM transitions WHERE run_id = ? AND seq > ? ORDER BY seq`
 	transitionColumns = `attempt, job, try_no, from_state, to_state, reason, cause, detail, at_us, until_us,
 		exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, out_state, out_reason, out_detail`
 )
@@ -45,9 +45,9 @@ func (s *Store) Attempts(ctx context.Context, id run.ID) ([]store.Attempt, error
 // Transitions implements store.Store.
 func (s *Store) Transitions(ctx context.Context, id run.ID, after int64, limit int) ([]run.Transition, error) {
 	if limit <= 0 {
-		limit = -1 // none
+		return listOf(ctx, s, id, "read transitions", scanTransition, selectTransitions, id, after)
 	}
-	return listOf(ctx, s, id, "read transitions", scanTransition, selectTransitions, id, after, limit)
+	return listOf(ctx, s, id, "read transitions", scanTransition, selectTransitions+" LIMIT ?", id, after, limit)
 }
 
 // Workflow implements store.Store.
@@ -76,7 +76,7 @@ func listOf[T any](ctx context.Context, s *Store, id run.ID, op string, scan fun
 			return err
 		}
 		var one int
-		return orNoRun(id, t.QueryRowContext(ctx, `SELECT 1 FROM runs WHERE id = ?`, id).Scan(&one))
+		return orNoRun(id, t.QueryRowContext(ctx, selectExists, id).Scan(&one))
 	})
 	return all, err
 }
@@ -151,10 +151,10 @@ func scanTransition(rows *sql.Rows) (t run.Transition, err error) {
 		err = stateInto{&o.State}.Scan(state.String)
 	}
 	if reason.Valid {
-		o.Reason = run.Reason(reason.String)
+		o.Reason = run.Reason(unescape(reason.String))
 	}
 	if detail.Valid {
-		o.Detail = detail.String
+		o.Detail = unescape(detail.String)
 	}
 	t.Outcome = o
 	if err != nil {

@@ -18,10 +18,11 @@ const (
 
 // Request implements store.Store.
 func (s *Store) Request(ctx context.Context, id run.ID, r store.Request) error {
-	return s.change(ctx, "record request", func(t *tx) error {
-		if err := t.mustExist(id); err != nil {
+	return s.changeRun(ctx, "record request", id, func(t *tx) error {
+		if err := t.lockRun(id); err != nil {
 			return err
 		}
+		t.touch(id)
 		return t.exec(insertRequest, id, id, string(r.Kind), text(r.Job), text(r.By), micros(r.At))
 	})
 }
@@ -33,10 +34,11 @@ func scanRequest(rows *sql.Rows) (r store.Request, err error) {
 
 // AddOverrides implements store.Store.
 func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) error {
-	return s.change(ctx, "record overrides", func(t *tx) error {
-		if err := t.mustExist(id); err != nil {
+	return s.changeRun(ctx, "record overrides", id, func(t *tx) error {
+		if err := t.lockRun(id); err != nil {
 			return err
 		}
+		t.touch(id)
 		for _, o := range os {
 			if err := t.exec(insertOverride, id, id, o.Attempt, text(o.Job), text(o.By), micros(o.At), text(o.Note)); err != nil {
 				return err

@@ -10,6 +10,8 @@ import (
 	"github.com/executionerhq/executioner/internal/fault"
 )
 
+var errPage = errors.New("a page is not what was written")
+
 // problem is what a user is told about a code of SQLite.
 type problem struct {
 	code fault.Code
@@ -19,11 +21,14 @@ type problem struct {
 
 // sqliteProblem is the one place where SQLite's primary codes become faults.
 func sqliteProblem(code int) problem {
+	if code == sqlite3.SQLITE_IOERR_DATA { // a page is not what was written, see pagesum
+		code = sqlite3.SQLITE_CORRUPT
+	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:
 		return problem{
 			fault.Unavailable, "the database is locked by another program",
-			"try again when that program has finished, or find it with: fuser FILE",
+			"try again when that program has finished; fuser FILE finds it",
 		}
 	case sqlite3.SQLITE_FULL:
 		return problem{
@@ -48,12 +53,13 @@ func sqliteProblem(code int) problem {
 	case sqlite3.SQLITE_NOTADB:
 		return problem{
 			fault.Unavailable, "the file is not a database",
-			"use another file with --database; if this one was a database, it is damaged: restore it from a backup",
+			"use another file with --database; if this one was a history, it is damaged: executioner db restore BACKUP",
 		}
 	case sqlite3.SQLITE_CORRUPT:
 		return problem{
 			fault.Unavailable, "the database is damaged",
-			"restore it from a backup, or move it away and start with a new one; nothing was changed",
+			"executioner db check says what is damaged, executioner db restore BACKUP brings a backup back; " +
+				"without a backup move the file away, and the next run begins a new history",
 		}
 	case sqlite3.SQLITE_NOMEM:
 		return problem{fault.Unavailable, "not enough memory for the database", "free some memory, then try again"}
@@ -78,6 +84,9 @@ func translateSQLite(path string) func(op string, err error) error {
 			return &fault.Error{Code: fault.Cancelled, Msg: "interrupted", Op: op, Err: err}
 		case errors.As(err, &driver):
 			p := sqliteProblem(driver.Code())
+			if driver.Code() == sqlite3.SQLITE_IOERR_DATA {
+				err = errPage // SQLite calls it an error of the disk, which it need not be
+			}
 			return &fault.Error{Code: p.code, Msg: p.msg, Hint: p.hint, Op: op, At: path, Err: err}
 		default:
 			return &fault.Error{Code: fault.Internal, Msg: "can't " + op, Op: op, At: path, Err: err}

@@ -2,25 +2,28 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/run"
 )
 
 // maxGroup is how many operations share a commit at most, so that one that comes
 // late does not wait for ever. An operation may be several hundred rows.
 const maxGroup = 64
 
-// writer owns the one connection that writes. Its goroutine takes all operations
-// that wait and runs them in one transaction. When one of them fails, everything is
+// writer owns one connection that writes. Its goroutine takes all operations that
+// wait and runs them in one transaction. When one of them fails, everything is
 // rolled back and each runs again in a transaction of its own, so that it fails alone.
 type writer struct {
-	queue chan *operation
-	done  chan struct{} // closed when the goroutine has ended
+	d        *dialect
+	patience time.Duration // for how long an operation is tried again while the database is away
+	queue    chan *operation
+	done     chan struct{} // closed when the goroutine has ended
+	closing  chan struct{} // closed when nothing is to be waited for any more
 
 	mu     sync.RWMutex // guards closed, and keeps queue open while somebody sends
 	closed bool
@@ -30,21 +33,23 @@ type writer struct {
 
 // operation is one call that waits for its turn.
 type operation struct {
+	ctx    context.Context // the caller's
+	run    run.ID          // the one it is about, 0 for none or several
+	since  time.Time       // when it was called; zero where the database can't go away
 	do     func(*tx) error
 	taken  atomic.Bool // by the goroutine, or by the caller who gives up
 	result chan error
 }
 
-// startWriter takes conn over and starts the goroutine, which close ends.
-func startWriter(conn *sql.Conn) *writer {
+// startWriter takes t over and starts the goroutine, which close ends.
+func startWriter(t tx, patience time.Duration) *writer {
 	w := &writer{
-		queue: make(chan *operation, maxGroup),
-		done:  make(chan struct{}),
-		tx: tx{
-			conn: conn, statements: map[string]*sql.Stmt{},
-			plain: insertsInto(plainColumns), outcome: insertsInto(outcomeColumns),
-			seqs: map[store.Lease]int64{},
-		},
+		d:        t.d,
+		patience: patience,
+		queue:    make(chan *operation, maxGroup),
+		done:     make(chan struct{}),
+		closing:  make(chan struct{}),
+		tx:       t,
 	}
 	go w.loop()
 	return w
@@ -52,11 +57,14 @@ func startWriter(conn *sql.Conn) *writer {
 
 // submit runs do in a transaction and returns when that is committed or has failed.
 // When ctx ends first, do is not run at all if it has not begun; if it has, its result counts.
-func (w *writer) submit(ctx context.Context, do func(*tx) error) error {
+func (w *writer) submit(ctx context.Context, id run.ID, do func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	op := &operation{do: do, result: make(chan error, 1)}
+	op := &operation{ctx: ctx, run: id, do: do, result: make(chan error, 1)}
+	if w.d.fault != nil {
+		op.since = time.Now()
+	}
 	if err := w.enqueue(ctx, op); err != nil {
 		return err
 	}
@@ -98,6 +106,7 @@ func (w *writer) refuse() {
 	if !w.closed {
 		w.closed = true
 		close(w.queue)
+		close(w.closing)
 	}
 }
 
@@ -105,7 +114,7 @@ func (w *writer) refuse() {
 func (w *writer) close() error {
 	w.refuse()
 	<-w.done
-	return w.tx.conn.Close()
+	return w.tx.close()
 }
 
 func (w *writer) loop() {
@@ -115,7 +124,6 @@ func (w *writer) loop() {
 		group = w.gather(append(group[:0], op))
 		w.run(group)
 	}
-	w.tx.closeStatements()
 }
 
 // gather adds what else is waiting, and leaves out what was given up.
@@ -148,121 +156,118 @@ func (w *writer) run(group []*operation) {
 	if len(group) == 0 {
 		return
 	}
-	failed, err := w.tx.together(group)
-	if failed && len(group) > 1 {
+	if w.d.lock != "" {
+		// Transactions that lock rows in the same order don't wait for each other in a circle.
+		slices.SortStableFunc(group, func(a, b *operation) int { return int(a.run - b.run) })
+	}
+	group, v, err := w.settle(group)
+	if v == rejected && len(group) > 1 {
 		for _, op := range group {
-			_, err := w.tx.together([]*operation{op})
-			op.result <- err
+			one, _, err := w.settle([]*operation{op})
+			answer(one, err)
 		}
 		return
 	}
+	answer(group, err)
+}
+
+func answer(group []*operation, err error) {
 	for _, op := range group {
 		op.result <- err
 	}
 }
 
-// tx is the connection that writes, within a transaction. It prepares each
-// statement once and keeps it. It belongs to the writer's goroutine.
-type tx struct {
-	conn       *sql.Conn
-	statements map[string]*sql.Stmt
-	args       []any // scratch space of insert
-	plain      inserts
-	outcome    inserts
-	seqs       map[store.Lease]int64 // last sequence number of the runs that were appended to; see advance
+// maxConflicts is how often a transaction may meet another one before that is taken
+// for its own fault.
+const maxConflicts = 5
+
+// settle runs operations in one transaction until it is known what became of it, or
+// nothing can be found out within the patience there is. It returns the operations
+// that share the result: those that can't wait have theirs.
+func (w *writer) settle(group []*operation) ([]*operation, verdict, error) {
+	v, err := w.attempt(group)
+	if v == committed || v == unknown || w.d.classify(err) == final {
+		return group, v, err
+	}
+	return w.settleLater(group, v, err)
 }
 
-// together runs operations in one transaction. failed reports that one of them
-// failed, in contrast to the transaction.
-func (t *tx) together(group []*operation) (failed bool, err error) {
-	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		return false, err
+// attempt runs operations in one transaction, once.
+func (w *writer) attempt(group []*operation) (verdict, error) {
+	v, err := w.tx.together(group)
+	if v == unknown {
+		return w.lookUp(err)
 	}
+	return v, err
+}
+
+// settleLater is settle after a failure that need not last.
+func (w *writer) settleLater(group []*operation, v verdict, err error) ([]*operation, verdict, error) {
+	wait := backoff{}
+	for conflicts := 0; ; v, err = w.attempt(group) {
+		if v == committed || v == unknown {
+			return group, v, err
+		}
+		switch w.d.classify(err) {
+		case final:
+			return group, v, err
+		case conflict:
+			if conflicts++; conflicts > maxConflicts {
+				return group, v, err
+			}
+		case lost:
+			w.tx.disconnect()
+		}
+		if group = w.patient(group, err); len(group) == 0 || !wait.pause(w.closing) {
+			return group, v, err
+		}
+	}
+}
+
+// patient returns those that still want to wait, and tells the others why they wait in vain.
+func (w *writer) patient(group []*operation, err error) []*operation {
+	left := group[:0]
 	for _, op := range group {
-		if err := runSafely(op.do, t); err != nil {
-			return true, t.rollback(err)
+		switch {
+		case op.ctx.Err() != nil:
+			op.result <- op.ctx.Err()
+		case time.Since(op.since) > w.patience:
+			op.result <- err
+		default:
+			left = append(left, op)
 		}
 	}
-	if err := t.exec("COMMIT"); err != nil {
-		return false, t.rollback(err)
-	}
-	return false, nil
+	return left
 }
 
-// runSafely turns a panic into an error: one caller's bug must not end the goroutine
-// that all others wait for.
-func runSafely(do func(*tx) error, t *tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.New(fault.Internal, "panic while writing: %v", p)
+// lookUp finds out what became of a transaction when the answer to its commit was
+// lost. Whatever it takes, it is not run a second time before that is known.
+func (w *writer) lookUp(cause error) (verdict, error) {
+	e := w.tx.evidence
+	e.appends = slices.Clone(e.appends)
+	wait := backoff{}
+	for since := time.Now(); ; {
+		if w.d.classify(cause) == lost {
+			w.tx.disconnect()
 		}
-	}()
-	return do(t)
-}
-
-// rollback returns err. Some failures, a full disk for one, have rolled back by
-// themselves already; then ROLLBACK fails, which says nothing new.
-func (t *tx) rollback(err error) error {
-	_ = t.exec("ROLLBACK")
-	clear(t.seqs) // they were ahead
-	return err
-}
-
-// The writer's statements run without a caller's context: ending one caller must not
-// interrupt the transaction of the others.
-
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.execRows(query, args...)
-	return err
-}
-
-// execRows returns how many rows were changed.
-func (t *tx) execRows(query string, args ...any) (int64, error) {
-	s, err := t.prepare(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// row reads at most one row into dest and reports whether there was one.
-func (t *tx) row(query string, args []any, dest ...any) (bool, error) {
-	s, err := t.prepare(query)
-	if err != nil {
-		return false, err
-	}
-	err = s.QueryRowContext(context.Background(), args...).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := t.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(context.Background(), args...)
-}
-
-func (t *tx) prepare(query string) (*sql.Stmt, error) {
-	if s, ok := t.statements[query]; ok {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		t.statements[query] = s
-	}
-	return s, err
-}
-
-func (t *tx) closeStatements() {
-	for _, s := range t.statements {
-		_ = s.Close() // the connection closes next and says what is wrong
+		took, err := w.tx.tookEffect(&e)
+		switch {
+		case err == nil && took:
+			return committed, nil
+		case err == nil:
+			return broken, cause
+		case w.d.classify(err) == final, time.Since(since) > w.patience, !wait.pause(w.closing):
+			w.tx.doubt(&e)
+			return unknown, &uncertain{errors.Join(cause, err)}
+		}
+		cause = err
 	}
 }
+
+// uncertain is the error of a transaction of which nobody knows whether it took effect.
+type uncertain struct{ cause error }
+
+func (u *uncertain) Error() string {
+	return "it is not known what became of the transaction: " + u.cause.Error()
+}
+func (u *uncertain) Unwrap() error { return u.cause }

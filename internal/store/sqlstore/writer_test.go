@@ -9,16 +9,24 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
 // block keeps the writer busy until free is closed.
 func block(t *testing.T, s *Store) (started, free chan struct{}) {
 	t.Helper()
+	return blockRun(t, s, 0)
+}
+
+// blockRun keeps the writer of a run busy.
+func blockRun(t *testing.T, s *Store, id run.ID) (started, free chan struct{}) {
+	t.Helper()
 	started, free = make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- s.change(context.Background(), "test", func(*tx) error {
+		done <- s.changeRun(context.Background(), "test", id, func(t *tx) error {
+			t.harmless()
 			close(started)
 			<-free
 			return nil
@@ -35,9 +43,14 @@ func block(t *testing.T, s *Store) (started, free chan struct{}) {
 // waitQueued returns when n operations wait for the writer.
 func waitQueued(t *testing.T, s *Store, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); len(s.writer.queue) < n; time.Sleep(time.Millisecond) {
+	waitQueuedIn(t, s.writers[0], n)
+}
+
+func waitQueuedIn(t *testing.T, w *writer, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); len(w.queue) < n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d operations are in the queue, want %d", len(s.writer.queue), n)
+			t.Fatalf("%d operations are in the queue, want %d", len(w.queue), n)
 		}
 	}
 }

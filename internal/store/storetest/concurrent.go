@@ -131,6 +131,20 @@ func testCancelled(f *fixture) {
 	f.fails(f.AddOverrides(ctx, l.Run, []run.Override{{}}), fault.Cancelled)
 	_, err = f.Overrides(ctx, l.Run)
 	f.fails(err, fault.Cancelled)
+	_, err = f.Export(ctx, l.Run)
+	f.fails(err, fault.Cancelled)
+	_, _, err = f.Import(ctx, f.export(l.Run))
+	f.fails(err, fault.Cancelled)
+	_, err = f.Delete(ctx, []run.ID{l.Run})
+	f.fails(err, fault.Cancelled)
+	_, err = f.Outlines(ctx, 0, 0)
+	f.fails(err, fault.Cancelled)
+	_, err = f.Totals(ctx)
+	f.fails(err, fault.Cancelled)
+	_, err = f.Stats(ctx)
+	f.fails(err, fault.Cancelled)
+	_, err = f.Claim(ctx, "a", 0)
+	f.fails(err, fault.Cancelled)
 
 	f.equal(f.run(l.Run), before)
 	all, err := f.Runs(f.ctx, store.Filter{})
@@ -140,6 +154,7 @@ func testCancelled(f *fixture) {
 
 func testClosed(f *fixture) {
 	l := f.create("a")
+	archive := f.export(l.Run)
 	var wg sync.WaitGroup
 	for range writers { // each is recorded or refused, none hangs
 		wg.Go(func() {
@@ -162,5 +177,19 @@ func testClosed(f *fixture) {
 	_, err = f.Workflow(f.ctx, "h-a")
 	f.fails(err, fault.Unavailable)
 	_, err = f.Acquire(f.ctx, l.Run, owner(2), ttl, nil)
+	f.fails(err, fault.Unavailable)
+	_, err = f.Export(f.ctx, l.Run)
+	f.fails(err, fault.Unavailable)
+	_, _, err = f.Import(f.ctx, archive)
+	f.fails(err, fault.Unavailable)
+	_, err = f.Delete(f.ctx, []run.ID{l.Run})
+	f.fails(err, fault.Unavailable)
+	_, err = f.Outlines(f.ctx, 0, 0)
+	f.fails(err, fault.Unavailable)
+	_, err = f.Totals(f.ctx)
+	f.fails(err, fault.Unavailable)
+	_, err = f.Stats(f.ctx)
+	f.fails(err, fault.Unavailable)
+	_, err = f.Claim(f.ctx, "a", 0)
 	f.fails(err, fault.Unavailable)
 }

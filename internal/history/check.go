@@ -1,0 +1,186 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Checked is what a check of a history has found.
+type Checked struct {
+	Runs        int64    `json:"runs"`
+	Transitions int64    `json:"transitions"`
+	Damaged     []Damage `json:"damaged"` // never null
+}
+
+// Damage is what is wrong with a run, or, when Run is 0, with the database.
+type Damage struct {
+	Run     run.ID `json:"run,omitempty"`
+	Problem string `json:"problem"`
+}
+
+// String is the damage in one line.
+func (d Damage) String() string {
+	if d.Run == 0 {
+		return d.Problem
+	}
+	return fmt.Sprintf("run %d: %s", d.Run, d.Problem)
+}
+
+// A store may be able to check what lies below its runs: that the schema is as it was
+// made, and that the database itself finds nothing wrong.
+type (
+	schemaChecker interface {
+		Check(ctx context.Context) error
+	}
+	dataChecker interface {
+		Damage(ctx context.Context) ([]string, error)
+	}
+)
+
+// Check reads all that is recorded and compares it with itself: the database below, as
+// far as it can be checked, and of each run that its transitions and attempts are
+// complete, that the attempts say what the transitions lead to, and that each workflow
+// is there and is what its hash says. The error is not about damage.
+func Check(ctx context.Context, st store.Store) (Checked, error) {
+	c := Checked{Damaged: []Damage{}}
+	if err := c.below(ctx, st); err != nil {
+		return c, err
+	}
+	whole := map[string]string{} // problems of workflows, by hash
+	err := each(ctx, st, func(o *store.Outline) error {
+		return c.check(ctx, st, o, whole)
+	})
+	return c, c.note(ctx, 0, err)
+}
+
+func (c *Checked) below(ctx context.Context, st store.Store) error {
+	if d, ok := st.(schemaChecker); ok {
+		if err := c.note(ctx, 0, d.Check(ctx)); err != nil {
+			return err
+		}
+	}
+	d, ok := st.(dataChecker)
+	if !ok {
+		return nil
+	}
+	found, err := d.Damage(ctx)
+	for _, problem := range found {
+		c.Damaged = append(c.Damaged, Damage{Problem: problem})
+	}
+	return c.note(ctx, 0, err)
+}
+
+// note records an error that is about damage, and returns any other.
+func (c *Checked) note(ctx context.Context, id run.ID, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch code := fault.CodeOf(err); {
+	case ctx.Err() != nil, code == fault.Cancelled:
+		return err
+	case code == fault.Unavailable, code == fault.Internal:
+		c.Damaged = append(c.Damaged, Damage{id, err.Error()})
+		return nil
+	default:
+		return err
+	}
+}
+
+func (c *Checked) check(ctx context.Context, st store.Store, o *store.Outline, whole map[string]string) error {
+	c.Runs++
+	a, err := st.Export(ctx, o.ID)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil // it was removed meanwhile
+	}
+	if err != nil {
+		return c.note(ctx, o.ID, err)
+	}
+	c.Transitions += int64(len(a.Transitions))
+	for _, p := range problems(&a) {
+		c.Damaged = append(c.Damaged, Damage{o.ID, p})
+	}
+	for hash, body := range a.Workflows {
+		problem, ok := whole[hash]
+		if !ok {
+			problem = checkWorkflow(hash, body)
+			whole[hash] = problem
+		}
+		if problem != "" {
+			c.Damaged = append(c.Damaged, Damage{o.ID, problem})
+		}
+	}
+	return nil
+}
+
+// problems compares what the attempts say with what their transitions lead to.
+func problems(a *store.Archive) (all []string) {
+	replayed := make([]store.Attempt, len(a.Attempts))
+	for i := range replayed {
+		replayed[i].Counts.Total = a.Attempts[i].Counts.Total
+	}
+	for i := range a.Transitions {
+		t := &a.Transitions[i]
+		r := &replayed[t.Attempt-1]
+		r.Counts.Apply(t)
+		r.Move(*t)
+	}
+	for i := range replayed {
+		is, want := &a.Attempts[i], &replayed[i]
+		if is.Counts != want.Counts {
+			all = append(all, fmt.Sprintf("attempt %d counts its jobs as %+v, its transitions lead to %+v", i+1, is.Counts, want.Counts))
+		}
+		if is.State != want.State || is.Reason != want.Reason || is.Detail != want.Detail {
+			all = append(all, fmt.Sprintf("attempt %d is %s (%s), its transitions lead to %s (%s)", i+1, is.State, is.Reason, want.State, want.Reason))
+		}
+		if !is.StartedAt.Equal(want.StartedAt) || !is.EndedAt.Equal(want.EndedAt) {
+			all = append(all, fmt.Sprintf("attempt %d began or ended at another time than its transitions say", i+1))
+		}
+	}
+	return all
+}
+
+// checkWorkflow compares a stored workflow with its hash, which is of all but the last
+// field, the file's name.
+func checkWorkflow(hash string, body []byte) string {
+	if _, err := workflow.Decode(body); err != nil && fault.CodeOf(err) != fault.Unsupported {
+		return fmt.Sprintf("workflow %s can't be read", hash)
+	}
+	end := bytes.LastIndex(body, []byte(`,"file":`))
+	if end >= 0 && sumOf(body[:end]) == hash || len(body) > 0 && sumOf(body[:len(body)-1]) == hash {
+		return ""
+	}
+	return fmt.Sprintf("workflow %s is not what its hash says", hash)
+}
+
+func sumOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// each calls do with all runs, by id.
+func each(ctx context.Context, st store.Store, do func(*store.Outline) error) error {
+	after := run.ID(0)
+	for {
+		part, err := st.Outlines(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			if err := do(&part[i]); err != nil {
+				return err
+			}
+			after = part[i].ID
+		}
+		if len(part) < page {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,384 @@
+package keeper
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/keeper/journal"
+	"github.com/executionerhq/executioner/internal/mask"
+	"github.com/executionerhq/executioner/internal/process"
+)
+
+var _ Keeper = (*Custodian)(nil)
+
+// flushEvery is how long output of a silent job may stay in memory.
+const flushEvery = 250 * time.Millisecond
+
+// Custodian runs processes in this program.
+type Custodian struct {
+	host    *process.Host
+	book    *journal.Writer
+	custody func(id string, pipe int) // gives the engine a share in a pipe; nil: nobody wants one
+	ended   chan struct{}             // closed by Close
+	busy    sync.WaitGroup            // tasks that are not over, and the flusher
+	// starting makes one start of the time from its record to that of the process. Should
+	// we be killed in between, the marks of what we forked tell whose it is; those of forks
+	// at the same moment do not. An upgrade does not come between them either.
+	starting sync.Mutex
+	// adopting counts the processes of earlier custodians that are being taken up.
+	adopting sync.WaitGroup
+
+	mu      sync.Mutex // guards the rest: tasks come and go on goroutines of their own
+	tasks   map[string]*task
+	earlier map[string]record // of earlier keepers, not taken up yet
+	maskers map[*Setting]*mask.Masker
+	closed  bool
+	orphans int // processes that an upgrade left and no engine has asked for yet
+}
+
+// record is what an earlier keeper wrote down of a task.
+type record struct {
+	Evidence
+	started intent
+	handle  process.Handle
+	result  Result
+	rest    bool     // result lacks what the pipe still holds
+	pipe    *os.File // a share in its pipe, which is ours now; nil for none
+}
+
+// intent is what the journal says of a start: enough to take the process up, and
+// neither environment nor command, which may hold secrets.
+type intent struct {
+	Cookie string    `json:"cookie"`
+	From   int64     `json:"from"` // where in the log the output begins
+	Pipe   uint64    `json:"pipe"` // the inode of the output's pipe
+	Mark   uint64    `json:"mark"` // see process.FindMarked
+	At     time.Time `json:"-"`
+}
+
+// newCustodian returns a custodian that writes to book, which it closes, and goes on
+// from what the journal said. pipes are shares in pipes of its processes, by ID.
+func newCustodian(host *process.Host, book *journal.Writer, found journal.State, pipes map[string]*os.File, heir bool) *Custodian {
+	c := &Custodian{
+		host: host, book: book, ended: make(chan struct{}),
+		tasks: make(map[string]*task), maskers: make(map[*Setting]*mask.Masker),
+		earlier: recall(found, pipes, heir),
+	}
+	c.busy.Go(c.flushIdle)
+	return c
+}
+
+// distrust makes the journal's silence about tasks mean nothing: they may have been
+// started all the same.
+func (c *Custodian) distrust(ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if _, known := c.earlier[id]; !known {
+			c.earlier[id] = record{Evidence: Evidence{Journal: true, SameBoot: true, Started: true}}
+		}
+	}
+}
+
+// Start implements Keeper.
+func (c *Custodian) Start(s Spec, done func(Result)) {
+	c.mu.Lock()
+	t := c.tasks[s.ID]
+	known := t != nil
+	if !known && !c.closed {
+		t = newTask(c, s, c.masker(&s))
+		c.tasks[s.ID] = t
+		c.busy.Add(1)
+	}
+	old := c.earlier[s.ID]
+	delete(c.earlier, s.ID)
+	if t != nil && !known && old.fate() == Running {
+		c.adopting.Add(1)
+	}
+	c.mu.Unlock()
+	if t == nil {
+		done(lostResult(Evidence{Journal: true, SameBoot: true}))
+		return
+	}
+	t.tell(done)
+	if !known {
+		go func() {
+			defer c.busy.Done()
+			t.live(old)
+		}()
+	}
+}
+
+// masker returns what hides the secrets of a spec. Call it with mu held.
+func (c *Custodian) masker(s *Spec) *mask.Masker {
+	if s.Setting == nil {
+		return mask.New(s.Secrets)
+	}
+	m := c.maskers[s.Setting]
+	if m == nil {
+		m = mask.New(s.Setting.Secrets)
+		c.maskers[s.Setting] = m
+	}
+	return m
+}
+
+// Fate implements Keeper.
+func (c *Custodian) Fate(id string) Fate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.tasks[id]; t != nil {
+		return t.fate()
+	}
+	if old, ok := c.earlier[id]; ok {
+		return Resolve(old.Evidence)
+	}
+	return Unstarted
+}
+
+// fates returns all that is known.
+func (c *Custodian) fates() map[string]Fate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make(map[string]Fate, len(c.tasks)+len(c.earlier))
+	for id, old := range c.earlier {
+		all[id] = Resolve(old.Evidence)
+	}
+	for id, t := range c.tasks {
+		all[id] = t.fate()
+	}
+	return all
+}
+
+// Stop implements Keeper.
+func (c *Custodian) Stop(id string, o Order) {
+	if t := c.task(id); t != nil {
+		t.stop(o)
+	}
+}
+
+// Kill implements Keeper.
+func (c *Custodian) Kill(id string) {
+	if t := c.task(id); t != nil {
+		t.kill()
+	}
+}
+
+// Forget implements Keeper.
+func (c *Custodian) Forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tasks[id]
+	if _, was := c.earlier[id]; t != nil && t.fate() != Ended || t == nil && !was {
+		return
+	}
+	delete(c.tasks, id)
+	delete(c.earlier, id)
+	_ = c.book.Ack(id) // kept too long is no harm
+}
+
+func (c *Custodian) task(id string) *task {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tasks[id]
+}
+
+// all returns the tasks that are not forgotten.
+func (c *Custodian) all() []*task {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]*task, 0, len(c.tasks))
+	for _, t := range c.tasks {
+		list = append(list, t)
+	}
+	return list
+}
+
+// idle reports whether nothing runs.
+func (c *Custodian) idle() bool {
+	for _, t := range c.all() {
+		if t.fate() != Ended {
+			return false
+		}
+	}
+	return true
+}
+
+// empty reports whether everything that can be known has been recorded elsewhere.
+func (c *Custodian) empty() bool {
+	for _, f := range c.fates() {
+		if f != Lost {
+			return false
+		}
+	}
+	return true
+}
+
+// dropPipes closes shares in pipes of processes that nobody asked for.
+func (c *Custodian) dropPipes() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, old := range c.earlier {
+		_ = old.pipe.Close() // nil is no harm
+	}
+}
+
+// Close implements Keeper. It waits for processes that still run.
+func (c *Custodian) Close(bool) error {
+	c.mu.Lock()
+	closed := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if closed {
+		return nil
+	}
+	close(c.ended)
+	c.busy.Wait()
+	c.dropPipes()
+	return c.book.Close()
+}
+
+// flushIdle writes what silent jobs have written a moment ago, for whoever follows.
+func (c *Custodian) flushIdle() {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case <-tick.C:
+		}
+		for _, t := range c.all() {
+			t.flush()
+		}
+	}
+}
+
+// more is what a journal keeps of a Result beside the outcome.
+type more struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// recall makes of a journal what is known of its tasks. heir says that the children of
+// who wrote it are ours now.
+func recall(found journal.State, pipes map[string]*os.File, heir bool) map[string]record {
+	all := make(map[string]record, len(found.Tasks))
+	for i := range found.Tasks {
+		all[found.Tasks[i].ID] = remember(&found.Tasks[i])
+	}
+	if heir {
+		inherit(all)
+	}
+	for id, r := range all {
+		if Resolve(r.Evidence) == Running || r.rest {
+			r.pipe = pipes[id]
+			all[id] = r
+			delete(pipes, id)
+		}
+	}
+	for _, f := range pipes { // of nothing that still writes
+		_ = f.Close()
+	}
+	return all
+}
+
+// remember makes of what is recorded of a task what is known of it.
+func remember(e *journal.Task) record {
+	var r record
+	r.Evidence = Evidence{Journal: true, SameBoot: e.SameBoot, Started: true, NotStarted: e.NotStarted, Ended: e.Exit != nil}
+	_ = json.Unmarshal(e.Spec, &r.started) // what is missing is zero
+	r.started.At = e.At
+	r.Identified = json.Unmarshal(e.Handle, &r.handle) == nil
+	switch {
+	case e.Exit != nil:
+		r.result = Result{Outcome: e.Exit.Outcome, Head: e.Exit.Head}
+		var m more
+		_ = json.Unmarshal(e.Exit.More, &m)
+		r.result.From, r.result.To = m.From, m.To
+	case e.Ending != nil:
+		r.Ended, r.rest = true, true
+		r.result = Result{Outcome: *e.Ending, From: r.started.From, To: -1}
+	case r.SameBoot && !r.NotStarted:
+		r.Alive = r.find()
+	}
+	return r
+}
+
+// birthPatience is how long a child may take from its fork to its program.
+const birthPatience = 5 * time.Second
+
+// inherit settles what became of tasks that were being started when their custodian
+// died. What it forked is ours, and nobody has reaped it: as many zombies as such tasks
+// are theirs, and if all ended alike it does not matter whose is which. Without any
+// none of them was forked. With some, nobody can know which.
+func inherit(all map[string]record) {
+	var strays []process.Handle
+	var open []string
+	var alike, unborn bool
+	for deadline := time.Now().Add(birthPatience); ; <-time.After(time.Millisecond) {
+		var from, to uint64
+		var taken map[int]bool
+		if open, taken, from, to = unfound(all); len(open) == 0 {
+			return
+		}
+		if strays, alike, unborn = process.Strays(from, to, taken); !unborn || time.Now().After(deadline) {
+			break
+		}
+	}
+	for i, id := range open {
+		r := all[id]
+		r.Heir = len(strays) == 0 && !unborn
+		if alike && len(strays) == len(open) {
+			r.handle, r.Alive = strays[i], true
+			r.handle.Started = r.started.At
+		}
+		all[id] = r
+	}
+}
+
+// unfound looks again for the processes of tasks that were being started. It returns
+// those that have none, the processes of all others, and the range of their marks.
+func unfound(all map[string]record) (open []string, taken map[int]bool, from, to uint64) {
+	taken = make(map[int]bool, len(all))
+	from = math.MaxUint64
+	for id, r := range all {
+		if r.SameBoot && !r.NotStarted && !r.Ended && !r.Identified && !r.Alive && r.started.Mark != 0 {
+			r.Alive = r.find()
+			all[id] = r
+			if !r.Alive {
+				open = append(open, id)
+				from, to = min(from, r.started.Mark), max(to, r.started.Mark+1)
+			}
+		}
+		taken[r.handle.PID] = true
+	}
+	return open, taken, from, to
+}
+
+// settleWhenAdopted tells the host when everything that is to be adopted has been.
+func (c *Custodian) settleWhenAdopted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.orphans = 0
+	for _, r := range c.earlier {
+		if Resolve(r.Evidence) == Running {
+			c.orphans++
+		}
+	}
+	if c.orphans == 0 {
+		c.host.Settle()
+	}
+}
+
+// adopted notes that a process was taken up, or is gone.
+func (c *Custodian) adopted() {
+	c.adopting.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orphans--; c.orphans == 0 {
+		c.host.Settle()
+	}
+}

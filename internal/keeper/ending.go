@@ -1,0 +1,42 @@
+package keeper
+
+import (
+	"fmt"
+
+	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/run"
+)
+
+// Level returns the level at which an outcome is logged.
+func Level(o run.Outcome) string {
+	if o.State == run.Success {
+		return joblog.Info
+	}
+	return joblog.Error
+}
+
+// Ending is how an outcome is told in a job's log.
+func Ending(o run.Outcome) string {
+	s := o.State.String()
+	switch o.Reason {
+	case run.Exited:
+		s += fmt.Sprintf(", exit code %d", o.ExitCode)
+	case run.Signal:
+		s += fmt.Sprintf(", signal %d", o.Signal)
+	default:
+		s += ", " + string(o.Reason)
+	}
+	return Join(s, o.Detail)
+}
+
+// Join makes one detail of two, either of which may be empty.
+func Join(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	default:
+		return a + "; " + b
+	}
+}

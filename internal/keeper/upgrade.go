@@ -1,0 +1,115 @@
+package keeper
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/executionerhq/executioner/internal/failpoint"
+)
+
+// An upgrade replaces the keeper's program and nothing else: execve keeps the process,
+// its children and the files that are told to stay open. So all that the new program is
+// given are the lock and our ends of the pipes; the journal tells it the rest, and the
+// engine, which has asked for the upgrade before it asked for anything else, the specs.
+
+// legacy is what the old program leaves to the new one: descriptors.
+type legacy struct {
+	Lock  int            `json:"lock"`
+	Pipes map[string]int `json:"pipes"` // by task
+}
+
+// upgrade goes on as the program in a file. It returns only when that can't be done.
+func (s *server) upgrade(program string) error {
+	if err := unix.Access(program, unix.X_OK); err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	s.c.starting.Lock() // for ever: nothing is between START and PID
+	left := legacy{Pipes: make(map[string]int)}
+	for _, t := range s.c.all() {
+		if fd, ok := t.release(); ok {
+			left.Pipes[t.spec.ID] = fd
+		}
+	}
+	failpoint.At("keeper.upgrade.before")
+	will, err := os.CreateTemp(s.dir, "upgrade")
+	if err != nil {
+		return err
+	}
+	_ = os.Remove(will.Name())
+	left.Lock = int(s.lock.Fd())
+	body, err := json.Marshal(left)
+	if err != nil {
+		return err
+	}
+	if _, err := will.Write(body); err != nil {
+		return err
+	}
+	keepOpen(int(will.Fd()))
+	keepOpen(left.Lock)
+	for _, fd := range left.Pipes {
+		keepOpen(fd)
+	}
+	args := []string{os.Args[0], Command, "-dir", s.dir, fmt.Sprintf("-sync=%t", s.sync), "-legacy", strconv.Itoa(int(will.Fd()))}
+	if err := s.book.Close(); err != nil {
+		return err
+	}
+	return syscall.Exec(program, args, os.Environ()) //nolint:gosec // the engine is this user, and names its own program
+}
+
+func keepOpen(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) }
+
+// release gives up the process of a task and returns our end of its pipe, 0 when its
+// output is over. It is false when there is no process to give up.
+func (t *task) release() (fd int, ok bool) {
+	t.mu.Lock()
+	p := t.proc
+	t.mu.Unlock()
+	if p == nil {
+		return 0, false
+	}
+	pipe, pidfd, err := p.Files()
+	_ = pidfd.Close() // nil is no harm
+	if err != nil {
+		return 0, false
+	}
+	p.Release()
+	p.Wait()
+	if !p.Released() {
+		_ = pipe.Close()
+		return 0, false
+	}
+	t.flush()
+	if pipe == nil {
+		return 0, true
+	}
+	return int(pipe.Fd()), true
+}
+
+// succession returns what an old program left in a file.
+func succession(fd int) (lock *os.File, pipes map[string]*os.File, err error) {
+	f := os.NewFile(uintptr(fd), "legacy")
+	defer func() { _ = f.Close() }()
+	var left legacy
+	if _, err := f.Seek(0, 0); err != nil {
+		return nil, nil, err
+	}
+	if err := json.NewDecoder(f).Decode(&left); err != nil {
+		return nil, nil, err
+	}
+	unix.CloseOnExec(left.Lock)
+	pipes = make(map[string]*os.File)
+	for id, fd := range left.Pipes {
+		if fd == 0 {
+			continue
+		}
+		unix.CloseOnExec(fd)
+		_ = unix.SetNonblock(fd, true)
+		pipes[id] = os.NewFile(uintptr(fd), "pipe")
+	}
+	return os.NewFile(uintptr(left.Lock), "lock"), pipes, nil
+}

@@ -1,0 +1,85 @@
+package process
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"time"
+)
+
+// FindMarked looks for the program that was about to be started with a mark when the
+// program that started it died: see Spec.Before. It may be alive or, as a child of this
+// program, a zombie. A mark that another fork of the same moment may have given counts
+// only if nobody else has it.
+func FindMarked(mark uint64, started time.Time) (Handle, bool) {
+	if mark == 0 {
+		return Handle{}, false
+	}
+	all, err := processes()
+	if err != nil {
+		return Handle{}, false
+	}
+	var m marker
+	var born []entry
+	for _, e := range all {
+		if e.session != e.pid {
+			continue // every program of a try leads a session
+		}
+		switch m.read(e.pid) {
+		case mark:
+			return handleOf(e, mark, started), true
+		case mark + 1: // forked and not stamped yet
+			born = append(born, e)
+		}
+	}
+	if len(born) != 1 {
+		return Handle{}, false
+	}
+	return handleOf(born[0], mark, started), true
+}
+
+func handleOf(e entry, mark uint64, started time.Time) Handle {
+	return Handle{PID: e.pid, StartTime: e.start, BootID: boot(), Mark: mark, Started: started}
+}
+
+// Strays returns the children of this program that have ended, that were forked with a
+// mark in [from, to], and that are not in taken. alike reports whether all ended in the
+// same way: then it does not matter which of them is which. unborn reports whether another
+// one lives: it may be on its way to its program.
+func Strays(from, to uint64, taken map[int]bool) (found []Handle, alike, unborn bool) {
+	all, err := processes()
+	if err != nil {
+		return nil, false, true
+	}
+	var m marker
+	var ends []string
+	for _, e := range all {
+		if e.ppid != os.Getpid() || taken[e.pid] {
+			continue
+		}
+		mark := m.read(e.pid)
+		switch {
+		case mark < from || mark > to:
+		case e.alive():
+			unborn = true
+		case e.session == e.pid:
+			found = append(found, handleOf(e, mark, time.Time{}))
+			ends = append(ends, exitStatus(e.pid))
+		}
+	}
+	return found, len(slices.Compact(ends)) <= 1, unborn
+}
+
+// exitStatus returns how a zombie ended, as /proc says it.
+func exitStatus(pid int) string {
+	stat, err := slurp(procPath(pid, "stat"))
+	if err != nil {
+		return ""
+	}
+	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	const status = 52 - 3 // proc(5), since Linux 3.5
+	if len(f) <= status {
+		return ""
+	}
+	return string(f[status])
+}

@@ -1,0 +1,260 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	goora "github.com/sijms/go-ora/v2"
+	"github.com/sijms/go-ora/v2/network"
+
+	"github.com/executionerhq/executioner/internal/fault"
+)
+
+//go:embed oracle/migrations/*.sql
+var oracleFiles embed.FS
+
+const (
+	// oracleVersion is the number of the newest file in oracle/migrations.
+	oracleVersion = 3
+	// oracleWriters is the most connections that write; more would only wait for each other.
+	oracleWriters = 2
+	// oracleMargin is how much later than a statement's limit we give up waiting for the server.
+	oracleMargin = 5 * time.Second
+	// oracleConnect is how long to wait for a connection.
+	oracleConnect = 10 * time.Second
+	// oracleOpen is how long to wait for a server that is starting or has no free session.
+	oracleOpen = 5 * time.Second
+	// oraclePrefetch is how many rows the server sends at once.
+	oraclePrefetch = "200"
+)
+
+// openOracle connects, and brings the schema up to date. cfg has its defaults.
+func openOracle(ctx context.Context, dsn string, cfg Config) (*Store, error) {
+	u, cfg, err := oracleURL(dsn, cfg)
+	if err != nil {
+		return nil, err
+	}
+	password, _ := u.User.Password()
+	writers := min(oracleWriters, cfg.Pool-1)
+	// One more than writes: a migration holds its lock on a connection of its own.
+	write, reads := oraclePool(u, writers+1), oraclePool(u, max(cfg.Pool-writers-1, 1))
+	d := oracleDialect(write, cfg, oracleAddress(u), newSecrets(password))
+	conns, err := oracleWriting(ctx, d, write, writers, min(oracleOpen, cfg.Patience))
+	if err != nil {
+		return nil, d.translate("open database", errors.Join(err, write.Close(), reads.Close()))
+	}
+	return newStore(cfg, d, reads, write, conns...), nil
+}
+
+// oracleURL reads the address and adds what is to be so unless it says otherwise.
+func oracleURL(dsn string, cfg Config) (*url.URL, Config, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, cfg, errForm(dsn, "the database's address is not a URL: "+
+			"characters such as / ? # @ : %% must be written as %%2F %%3F %%23 %%40 %%3A %%25 in it")
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), "1521")
+	}
+	q := u.Query()
+	if u.Hostname() == "" || u.User.Username() == "" || strings.Trim(u.Path, "/") == "" && !hasOption(q, "SID") {
+		return nil, cfg, errForm(dsn, "the database's address must name a user, a host and a service")
+	}
+	if cfg.Pool, err = oraclePoolSize(dsn, q, cfg.Pool); err != nil {
+		return nil, cfg, err
+	}
+	if !hasOption(q, "TIMEOUT") && !hasOption(q, "CONNECT TIMEOUT") && !hasOption(q, "CONNECTION TIMEOUT") {
+		// It is also the limit for each answer, so it has to be longer than any statement may take.
+		q.Set("TIMEOUT", strconv.Itoa(int((cfg.StatementTimeout+2*oracleMargin)/time.Second)))
+	}
+	if !hasOption(q, "PREFETCH_ROWS") {
+		q.Set("PREFETCH_ROWS", oraclePrefetch)
+	}
+	u.RawQuery = q.Encode()
+	if _, err := goora.ParseConfig(u.String()); err != nil {
+		password, _ := u.User.Password()
+		return nil, cfg, errForm(dsn, "the database's address can't be read: %s", newSecrets(password).scrub(err.Error()))
+	}
+	return u, cfg, nil
+}
+
+func hasOption(q url.Values, name string) bool {
+	for key := range q {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// oraclePoolSize takes the size of the pool out of the address.
+func oraclePoolSize(dsn string, q url.Values, size int) (int, error) {
+	const most = "pool_max_conns"
+	if q.Has(most) {
+		n, err := strconv.Atoi(q.Get(most))
+		if err != nil {
+			return 0, errForm(dsn, "%s is not a number", most)
+		}
+		size = n
+		q.Del(most)
+	}
+	if size < 3 || size > 1000 {
+		return 0, fault.New(fault.InvalidConfig, "a pool of %d connections is not possible", size).WithAt(Redact(dsn)).
+			WithHint("%s must be from 3 to 1000", most)
+	}
+	return size, nil
+}
+
+// oracleAddress returns where we connect to, as people are shown it.
+func oracleAddress(u *url.URL) string {
+	return fmt.Sprintf("oracle://%s@%s%s", u.User.Username(), u.Host, u.Path)
+}
+
+// oraclePool returns a pool of at most n connections, none of which is open yet.
+func oraclePool(u *url.URL, n int) *sql.DB {
+	db := sql.OpenDB(oracleConnector{u.String()})
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db
+}
+
+// oracleWriting migrates the database and returns n connections that write: one that
+// is open, the others to be opened when they are needed. It waits for a server that
+// says that it will be there, but not for one that can't be reached.
+func oracleWriting(ctx context.Context, d dialect, write *sql.DB, n int, patience time.Duration) ([]*sql.Conn, error) {
+	wait := backoff{}
+	for since := time.Now(); ; {
+		within, cancel := context.WithTimeout(ctx, d.timeout)
+		conn, err := migratedConn(within, d, write)
+		cancel()
+		if err == nil {
+			return append(make([]*sql.Conn, n-1), conn), nil
+		}
+		var ora *network.OracleError
+		if !errors.As(err, &ora) || d.classify(err) == final || time.Since(since) > patience {
+			return nil, orCause(ctx, err)
+		}
+		if !wait.pause(ctx.Done()) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func oracleDialect(write *sql.DB, cfg Config, at string, hide secrets) dialect {
+	migrations, err := fs.Sub(oracleFiles, "oracle/migrations")
+	if err != nil {
+		panic(err) // the path is a constant that fs.ValidPath accepts
+	}
+	d := dialect{
+		kind:       Oracle,
+		migrations: migrations,
+		version:    oracleVersion,
+		versions: `CREATE TABLE schema_versions (version NUMBER(19) NOT NULL, name VARCHAR2(200 CHAR) NOT NULL,
+			checksum VARCHAR2(64 CHAR) NOT NULL, CONSTRAINT schema_versions_pk PRIMARY KEY (version))`,
+		done:      oracleDone,
+		stamp:     func(context.Context, *sql.Conn, int64) error { return nil }, // schema reads what was recorded
+		begin:     "BEGIN",
+		lock:      " FOR UPDATE",
+		token:     upsertToken,
+		fault:     oracleTrouble,
+		timeout:   cfg.StatementTimeout + oracleMargin,
+		translate: translateOracle(at, hide),
+	}
+	d.schema = func(ctx context.Context, c *sql.Conn) (int64, error) { return oracleSchema(ctx, &d, c) }
+	d.exclusively = func(ctx context.Context, c *sql.Conn, do func() error) error {
+		return oracleExclusively(ctx, write, c, do)
+	}
+	return d
+}
+
+// oracleTables are ours, the table of versions and the lock aside.
+var oracleTables = []string{
+	"workflows", "runs", "run_ids", "attempts", "transitions", "requests", "overrides", "chores", "commits",
+}
+
+// oracleSchema returns the version of the schema, 0 where there is none. The table of
+// versions is made before all others, so those of which there is none are not ours.
+func oracleSchema(ctx context.Context, d *dialect, c *sql.Conn) (int64, error) {
+	recorded, err := recordedVersions(ctx, c)
+	if err == nil || !isNoTable(err) {
+		return verified(d, recorded, err)
+	}
+	strange, err := oracleStrange(ctx, c)
+	if err != nil || strange == "" {
+		return 0, err
+	}
+	recorded, err = recordedVersions(ctx, c) // another program of ours may have made both meanwhile
+	if err == nil || !isNoTable(err) {
+		return verified(d, recorded, err)
+	}
+	return 0, fault.New(fault.Unavailable, "the database has a table of another program with the name %s", strange).
+		WithHint("use a schema (user) of its own; nothing was changed")
+}
+
+func verified(d *dialect, recorded map[int64]string, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return verifyVersions(d, recorded)
+}
+
+// oracleStrange returns a table that has the name of one of ours.
+func oracleStrange(ctx context.Context, c *sql.Conn) (string, error) {
+	for _, table := range oracleTables {
+		var one int
+		err := c.QueryRowContext(ctx, "SELECT 1 FROM "+table+" WHERE 1 = 0").Scan(&one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return table, nil
+		}
+		if err != nil && !isNoTable(err) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func isNoTable(err error) bool {
+	var ora *network.OracleError
+	return errors.As(err, &ora) && ora.ErrCode == oraNoTable
+}
+
+const (
+	oracleLockTable = `CREATE TABLE migration_lock (one_row NUMBER(1) NOT NULL, CONSTRAINT migration_lock_pk PRIMARY KEY (one_row))`
+	oracleLockRow   = `INSERT INTO migration_lock (one_row) VALUES (1)`
+	oracleLock      = `SELECT one_row FROM migration_lock FOR UPDATE`
+)
+
+// oracleExclusively runs do while no other program does. Each statement that defines
+// something commits, so the lock is that of a row, held by another connection. (Locks
+// of DBMS_LOCK would need a right that few users have.)
+func oracleExclusively(ctx context.Context, write *sql.DB, c *sql.Conn, do func() error) error {
+	for _, q := range []string{oracleLockTable, oracleLockRow} {
+		if _, err := c.ExecContext(ctx, q); err != nil && !oracleDone(err) {
+			return err
+		}
+	}
+	holder, err := write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer holder.Close() //nolint:errcheck // nothing was written on it
+	if _, err := holder.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer holder.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") //nolint:errcheck // the lock ends with the connection at the latest
+	var one int
+	if err := holder.QueryRowContext(ctx, oracleLock).Scan(&one); err != nil {
+		return err
+	}
+	return do()
+}

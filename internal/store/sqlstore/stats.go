@@ -1,0 +1,140 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+const (
+	outlineColumns = `r.id, r.application, r.state, r.submitted_at_us, a.ended_at_us, r.lease_owner, r.lease_until_us`
+	countTotals    = `SELECT application, state, COUNT(*) FROM runs GROUP BY application, state`
+	countRows      = `SELECT (SELECT COUNT(*) FROM workflows), (SELECT COUNT(*) FROM runs), (SELECT COUNT(*) FROM attempts),
+		(SELECT COUNT(*) FROM transitions), (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM overrides),
+		(SELECT MIN(submitted_at_us) FROM runs), (SELECT MAX(submitted_at_us) FROM runs)`
+	selectChores = `SELECT chore, at_us FROM chores`
+	choreIsDone  = `SELECT COUNT(*) FROM chores WHERE chore = ? AND at_us > ?`
+	newChore     = `INSERT INTO chores (chore, at_us) VALUES (?, 0) ON CONFLICT (chore) DO NOTHING`
+	claimChore   = `UPDATE chores SET at_us = ? WHERE chore = ? AND at_us <= ?`
+)
+
+// Outlines implements store.Store.
+func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []store.Outline, err error) {
+	q := new(query)
+	q.add(`SELECT `+outlineColumns+` FROM `+runTables+` WHERE r.id > ? ORDER BY r.id`, after)
+	q.addLimit(store.Filter{Limit: limit})
+	now := s.cfg.Now()
+	err = s.view(ctx, "list runs", func(t *sql.Tx) error {
+		var err error
+		all, err = list(askerOf(ctx, t), func(rows *sql.Rows) (store.Outline, error) {
+			return scanOutline(rows, now)
+		}, q.text.String(), q.args...)
+		return err
+	})
+	return all, err
+}
+
+func scanOutline(rows *sql.Rows, now time.Time) (o store.Outline, err error) {
+	var h holding
+	err = rows.Scan(&o.ID, into(&o.Application), stateInto{&o.State}, timeInto{&o.SubmittedAt}, timeInto{&o.EndedAt},
+		into(&h.owner), timeInto{&h.until})
+	o.Held = h.owner != "" && h.until.After(now)
+	return o, err
+}
+
+// Totals implements store.Store.
+func (s *Store) Totals(ctx context.Context) (all []store.Total, err error) {
+	err = s.view(ctx, "count runs", func(t *sql.Tx) error {
+		var err error
+		all, err = totals(askerOf(ctx, t))
+		return err
+	})
+	return all, err
+}
+
+func totals(ask asker) ([]store.Total, error) {
+	all, err := list(ask, func(rows *sql.Rows) (t store.Total, err error) {
+		return t, rows.Scan(into(&t.Application), stateInto{&t.State}, &t.Runs)
+	}, countTotals)
+	slices.SortFunc(all, func(a, b store.Total) int { // here, as databases differ in how they sort text and NULL
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.State, b.State))
+	})
+	return all, err
+}
+
+// Stats implements store.Store.
+func (s *Store) Stats(ctx context.Context) (st store.Stats, err error) {
+	err = s.view(ctx, "measure database", func(t *sql.Tx) error {
+		var err error
+		st, err = s.stats(askerOf(ctx, t))
+		return err
+	})
+	if err != nil {
+		return store.Stats{}, err
+	}
+	return st, nil
+}
+
+func (s *Store) stats(ask asker) (st store.Stats, err error) {
+	st = store.Stats{Kind: s.d.kind, Schema: s.d.version, Durability: string(s.cfg.Durability)}
+	if _, err = list(ask, func(rows *sql.Rows) (none struct{}, err error) {
+		r := &st.Rows
+		return none, rows.Scan(&r.Workflows, &r.Runs, &r.Attempts, &r.Transitions, &r.Requests, &r.Overrides,
+			timeInto{&st.Oldest}, timeInto{&st.Newest})
+	}, countRows); err != nil {
+		return st, err
+	}
+	if st.Totals, err = totals(ask); err != nil {
+		return st, err
+	}
+	if st.Chores, err = chores(ask); err != nil || s.d.size == "" {
+		return st, err
+	}
+	size, err := list(ask, one[int64], s.d.size)
+	if err == nil {
+		st.Bytes = size[0]
+	}
+	return st, err
+}
+
+func chores(ask asker) (map[string]time.Time, error) {
+	at := map[string]time.Time{}
+	_, err := list(ask, func(rows *sql.Rows) (none struct{}, err error) {
+		var name string
+		var when time.Time
+		if err := rows.Scan(&name, timeInto{&when}); err != nil {
+			return none, err
+		}
+		at[name] = when
+		return none, nil
+	}, selectChores)
+	return at, err
+}
+
+// Claim implements store.Store. It looks first: nearly always the chore is not due, and
+// then nobody who writes is waited for.
+func (s *Store) Claim(ctx context.Context, chore string, every time.Duration) (claimed bool, err error) {
+	now := s.cfg.Now()
+	due := micros(now.Add(-every))
+	var done int
+	err = s.view(ctx, "look at a chore", func(t *sql.Tx) error {
+		return t.QueryRowContext(ctx, choreIsDone, chore, due).Scan(&done)
+	})
+	if err != nil || done > 0 {
+		return false, err
+	}
+	err = s.change(ctx, "claim a chore", func(t *tx) error {
+		if err := t.exec(newChore, chore); err != nil {
+			return err
+		}
+		n, err := t.execRows(claimChore, micros(now), chore, due)
+		claimed = n == 1
+		return err
+	})
+	return claimed && err == nil, err
+}

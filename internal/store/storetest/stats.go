@@ -1,0 +1,152 @@
+package storetest
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+func testOutlines(f *fixture) {
+	all, err := f.Outlines(f.ctx, 0, 0)
+	f.must(err)
+	f.equal(all, []store.Outline(nil))
+	f.ended("a", run.Failed)
+	held := f.create("b")
+	f.createRun(store.NewRun{})
+	want := []store.Outline{
+		{ID: 1, Application: "a", State: run.Failed, SubmittedAt: at(0), EndedAt: at(1)},
+		{ID: 2, Application: "b", State: run.Pending, SubmittedAt: at(0), Held: true},
+		{ID: 3, Held: true},
+	}
+	for _, c := range []struct {
+		after    run.ID
+		limit    int
+		from, to int
+	}{{0, 0, 0, 3}, {-9, 2, 0, 2}, {1, 1, 1, 2}, {1, 0, 1, 3}, {3, 9, 3, 3}, {1 << 40, 0, 3, 3}, {0, -1, 0, 3}} {
+		got, err := f.Outlines(f.ctx, c.after, c.limit)
+		f.must(err)
+		f.equal(got, append([]store.Outline(nil), want[c.from:c.to]...))
+	}
+	// A lease that was given back or has run out holds nothing.
+	f.must(f.Release(f.ctx, held))
+	f.clock.Advance(ttl)
+	want[1].Held, want[2].Held = false, false
+	got, err := f.Outlines(f.ctx, 0, 0)
+	f.must(err)
+	f.equal(got, want)
+
+	// A resumed run has not ended.
+	l := f.acquire(1, owner(1))
+	_, err = f.AddAttempt(f.ctx, l, store.NewAttempt{Jobs: 1})
+	f.must(err)
+	got, err = f.Outlines(f.ctx, 0, 1)
+	f.must(err)
+	f.equal(got, []store.Outline{{ID: 1, Application: "a", SubmittedAt: at(0), Held: true}})
+}
+
+// testTotals has names that a database may take for the same, or sort in its own way.
+func testTotals(f *fixture) {
+	none, err := f.Totals(f.ctx)
+	f.must(err)
+	f.equal(none, []store.Total(nil))
+	for _, app := range []string{"b", "B", "ä", "", "a ", "a", "a", "_", "Z", "日"} {
+		f.createRun(store.NewRun{Application: app})
+	}
+	f.ended("a", run.Success)
+	f.ended("a", run.Failed)
+	got, err := f.Totals(f.ctx)
+	f.must(err)
+	f.equal(got, []store.Total{
+		total("", run.Pending, 1),
+		total("B", run.Pending, 1),
+		total("Z", run.Pending, 1),
+		total("_", run.Pending, 1),
+		total("a", run.Pending, 2),
+		total("a", run.Success, 1),
+		total("a", run.Failed, 1),
+		total("a ", run.Pending, 1),
+		total("b", run.Pending, 1),
+		total("ä", run.Pending, 1),
+		total("日", run.Pending, 1),
+	})
+	for _, t := range got {
+		if t.Application == "" {
+			continue // which selects all
+		}
+		found, err := f.Runs(f.ctx, store.Filter{Application: t.Application, States: []run.State{t.State}})
+		f.must(err)
+		f.equal(int64(len(found)), t.Runs)
+	}
+}
+
+func total(app string, s run.State, n int64) store.Total {
+	return store.Total{Application: app, State: s, Runs: n}
+}
+
+func testStats(f *fixture) {
+	st, err := f.Stats(f.ctx)
+	f.must(err)
+	if st.Kind == "" {
+		f.Error("the store does not say what it is")
+	}
+	st.Kind, st.Schema, st.Durability, st.Bytes = "", 0, "", 0 // each store's own
+	f.equal(st, store.Stats{Chores: map[string]time.Time{}})
+
+	f.full("a")
+	l := f.createRun(store.NewRun{Application: "b", At: at(-100)})
+	f.createRun(store.NewRun{Application: "b"}) // at no time
+	f.must(f.Request(f.ctx, l.Run, store.Request{Kind: store.DrainRun}))
+	_, err = f.Renew(f.ctx, l, ttl) // takes the request, which stays
+	f.must(err)
+	_, err = f.Claim(f.ctx, "sweep", time.Hour)
+	f.must(err)
+	st, err = f.Stats(f.ctx)
+	f.must(err)
+	st.Kind, st.Schema, st.Durability, st.Bytes = "", 0, "", 0
+	f.equal(st, store.Stats{
+		Rows:   store.Rows{Workflows: 2, Runs: 3, Attempts: 4, Transitions: 105, Requests: 2, Overrides: 2},
+		Totals: []store.Total{total("a", run.Success, 1), total("b", run.Pending, 2)},
+		Oldest: at(-100), Newest: at(0), Chores: map[string]time.Time{"sweep": at(0)},
+	})
+}
+
+func testClaim(f *fixture) {
+	claim := func(chore string, every time.Duration, want bool) {
+		f.Helper()
+		got, err := f.Claim(f.ctx, chore, every)
+		f.must(err)
+		f.equal(got, want)
+	}
+	claim("a", time.Hour, true)
+	claim("a", time.Hour, false)
+	claim("b", time.Hour, true)
+	claim("a", 0, true) // always
+	f.clock.Advance(time.Hour - time.Microsecond)
+	claim("a", time.Hour, false)
+	claim("b", time.Hour, false)
+	f.clock.Advance(time.Microsecond)
+	claim("a", time.Hour, true)
+	claim("a", time.Hour, false)
+
+	f.clock.Advance(24 * time.Hour)
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for _, chore := range []string{"a", "new"} {
+		for range 25 {
+			wg.Go(func() {
+				got, err := f.Claim(f.ctx, chore, time.Hour)
+				if err != nil {
+					f.Errorf("claim: %v", err)
+				}
+				if got {
+					won.Add(1)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	f.equal(won.Load(), int64(2))
+}
