@@ -99,6 +99,7 @@ type Loop struct {
 
 	giveUp   context.CancelCauseFunc // ends the loop's context; the lease's loss is a cause
 	troubled atomic.Bool             // recording fails just now; written by the loop, read by Kill
+	hurried  atomic.Bool             // Kill was called: what is stopped from then on has no grace either
 
 	ended chan struct{}
 	sum   run.Summary
@@ -127,6 +128,7 @@ func (l *Loop) Send(in plan.Input) { l.mail.put(in) }
 // Kill ends the grace of tasks that were asked to stop. While results can't be
 // recorded it gives the run up, for nobody could ask for its end otherwise.
 func (l *Loop) Kill() {
+	l.hurried.Store(true) // first: a stop that is being recorded must not come too late to hear of it
 	l.cfg.Runner.Kill()
 	if l.troubled.Load() {
 		l.giveUp(nil)

@@ -160,6 +160,9 @@ func (l *Loop) act(out *plan.Output) {
 	for _, s := range out.Stop {
 		l.cfg.Runner.Stop(Stop{ID: l.task(s.Job, s.Try), State: s.State, Reason: s.Reason, Detail: s.Detail})
 	}
+	if len(out.Stop) > 0 && l.hurried.Load() {
+		l.cfg.Runner.Kill()
+	}
 }
 
 func (l *Loop) start(job, try int, again bool) {
