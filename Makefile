@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 LINT  := go tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: build test cover lint bench fuzz docs setup crash oracle-grammar
+.PHONY: build test cover lint bench bench-store fuzz docs setup crash oracle-grammar
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/executioner ./cmd/executioner
@@ -27,6 +27,9 @@ lint: ## formatting, static analysis, import walls
 
 bench: build ## measure, and print the table of bench/README.md
 	go run ./bench
+
+bench-store: build ## measure the databases: RUNS=1000000 for the full history
+	go run ./bench/store -runs $(or $(RUNS),100000)
 
 crash: setup ## kill and starve the program in every way we know, for hours: N=10000 scenarios
 	go test -tags failpoints ./internal/failpoint

@@ -22,7 +22,8 @@ func (c *command) dbCommand() *cobra.Command {
 Old runs go by themselves, with their logs: those that succeeded after 90 days, others
 after 180, and beyond 1000 of each kind for each application. The newest 10 of each
 application stay in any case. EXECUTIONER_KEEP_DAYS, EXECUTIONER_KEEP_FAILED_DAYS and
-EXECUTIONER_KEEP_RUNS change that; 0 keeps runs for ever.`,
+EXECUTIONER_KEEP_RUNS change that; 0 keeps runs for ever. Imported runs never go by
+themselves.`,
 		Example: `  executioner db status
   executioner db backup /backup/history-$(date +%F).db
   executioner db prune --dry-run`,
@@ -61,6 +62,15 @@ func (c *command) withHistory(cmd *cobra.Command, use historyUse) error {
 		return err
 	}
 	return errors.Join(use(ctx, address, st), st.Close())
+}
+
+// onHistory completes a command that takes no arguments and works with the history.
+// json says what it prints with --json.
+func (c *command) onHistory(cmd *cobra.Command, json string, use historyUse) *cobra.Command {
+	cmd.Args, cmd.ValidArgsFunction = exactly(0, ""), cobra.NoFileCompletions
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.withHistory(cmd, use) }
+	c.jsonFlag(cmd, json)
+	return cmd
 }
 
 // openHistory opens a history that is there.

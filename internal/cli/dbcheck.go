@@ -76,7 +76,7 @@ func (c *command) showMigrated(ctx context.Context, before int64, st store.Store
 }
 
 func (c *command) dbCheckCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return c.onHistory(&cobra.Command{
 		Use:   "check",
 		Short: "Read all of the history and look for damage",
 		Long: `Read all of the history and look for damage: in the database itself, in its tables, and
@@ -84,20 +84,13 @@ in each run, whose transitions must be complete and lead to what its attempts sa
 Damaged runs are named. The exit code is 0 when all is in order, 6 when it is not.`,
 		Example: `  executioner db check
   executioner db check --json | jq '.damaged[].run'`,
-		Args:              exactly(0, ""),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withHistory(cmd, func(ctx context.Context, _ string, st store.Store) error {
-				checked, err := history.Check(ctx, st)
-				if err != nil {
-					return err
-				}
-				return c.showChecked(&checked)
-			})
-		},
-	}
-	c.jsonFlag(cmd, "how much was read, and all that is damaged")
-	return cmd
+	}, "how much was read, and all that is damaged", func(ctx context.Context, _ string, st store.Store) error {
+		checked, err := history.Check(ctx, st)
+		if err != nil {
+			return err
+		}
+		return c.showChecked(&checked)
+	})
 }
 
 func (c *command) showChecked(checked *history.Checked) error {

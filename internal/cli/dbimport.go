@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/history"
 	legacy "github.com/executionerhq/executioner/internal/legacy/history"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
@@ -58,6 +57,9 @@ imported run takes the file: executioner resume RUN --with-current --file FILE, 
 executioner -c FILE --resume-from RUN. What it recorded as RUNNING is FAILED here, with
 reason lost.
 
+Imported runs do not go by themselves when they are old: executioner db prune --imported
+removes such.
+
 Rows that are damaged are told, and left out as far as they are. The exit code is 0 when
 everything was taken over or was here already, 1 when something had to be left out.`,
 		Example: `  executioner db import-legacy /opt/executioner/data/jobs_history.db --dry-run
@@ -78,10 +80,6 @@ func (c *command) importLegacy(cmd *cobra.Command, file, zone string, dry bool, 
 	if err != nil {
 		return err
 	}
-	keep, err := c.retention()
-	if err != nil {
-		return err
-	}
 	ctx, stop := c.interruptible(cmd.Context())
 	defer stop()
 	old, err := legacy.Open(ctx, file, legacy.Config{})
@@ -95,16 +93,13 @@ func (c *command) importLegacy(cmd *cobra.Command, file, zone string, dry bool, 
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	i := &imports{
-		to: to, dry: dry, later: map[int64]bool{}, imported: map[run.ID]bool{}, rules: legacy.Rules{Zone: location, Now: time.Now()},
+		to: to, dry: dry, later: map[int64]bool{}, rules: legacy.Rules{Zone: location, Now: time.Now()},
 		report: importReport{
 			File: file, Schema: old.Version, Zone: cmp.Or(zone, machineZone), DryRun: dry,
 			Numbers: []newNumber{}, Continued: []continued{}, Damaged: []legacy.Problem{},
 		},
 	}
 	failed := i.all(ctx, old)
-	if failed == nil {
-		failed = i.foresee(ctx, keep)
-	}
 	if failed == nil || i.report.Runs.Imported > 0 {
 		if err := c.tellImport(&i.report); err != nil {
 			return errors.Join(failed, err)
@@ -169,7 +164,6 @@ type importReport struct {
 	Rows      int              `json:"rows"`      // that were read
 	Numbers   []newNumber      `json:"numbers"`   // runs that have another number here
 	Continued []continued      `json:"continued"` // runs that the old program went on with since they were imported
-	Leaving   int              `json:"leaving"`   // imported runs that are too old to stay
 	Damaged   []legacy.Problem `json:"damaged"`
 }
 
@@ -189,13 +183,12 @@ type continued struct {
 
 // imports is one import on its way.
 type imports struct {
-	to       archives // nil in a dry run without a history
-	dry      bool
-	rules    legacy.Rules
-	later    map[int64]bool    // runs that need another number
-	imported map[run.ID]bool   // in this import
-	origins  map[string]run.ID // of what is here; for a dry run only
-	report   importReport
+	to      archives // nil in a dry run without a history
+	dry     bool
+	rules   legacy.Rules
+	later   map[int64]bool    // runs that need another number
+	origins map[string]run.ID // of what is here; for a dry run only
+	report  importReport
 }
 
 // all imports every run: first those that keep their number, so that no other gets it.
@@ -281,7 +274,6 @@ func (i *imports) done(ctx context.Context, old int64, a *store.Archive, id run.
 	}
 	if imported {
 		i.report.Runs.Imported++
-		i.imported[id] = true
 		return nil
 	}
 	i.report.Runs.Already++
@@ -292,45 +284,6 @@ func (i *imports) done(ctx context.Context, old int64, a *store.Archive, id run.
 	return err
 }
 
-// foresee counts the imported runs that are so old, or so many, that they are removed
-// the next time that the history is tidied.
-func (i *imports) foresee(ctx context.Context, keep history.Retention) error {
-	if i.dry || len(i.imported) == 0 {
-		return nil
-	}
-	var all []store.Outline
-	err := i.outlines(ctx, func(o store.Outline) error {
-		all = append(all, o)
-		return nil
-	})
-	for _, going := range keep.Decide(all, i.rules.Now) {
-		if i.imported[going.ID] {
-			i.report.Leaving++
-		}
-	}
-	return err
-}
-
-// outlines calls do with every run that is here.
-func (i *imports) outlines(ctx context.Context, do func(store.Outline) error) error {
-	const page = 1000
-	for after := run.ID(0); ; {
-		found, err := i.to.Outlines(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		for _, o := range found {
-			after = o.ID
-			if err := do(o); err != nil {
-				return err
-			}
-		}
-		if len(found) < page {
-			return nil
-		}
-	}
-}
-
 // lookAround finds out which old runs are here already, for a dry run: to import one is
 // the only other way to know.
 func (i *imports) lookAround(ctx context.Context) error {
@@ -338,13 +291,26 @@ func (i *imports) lookAround(ctx context.Context) error {
 	if !i.dry || i.to == nil {
 		return nil
 	}
-	return i.outlines(ctx, func(o store.Outline) error {
-		a, err := i.to.Export(ctx, o.ID)
-		if err == nil && a.Origin != "" {
+	const page = 1000
+	for after := run.ID(0); ; {
+		found, err := i.to.Outlines(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, o := range found {
+			if after = o.ID; !o.Imported {
+				continue
+			}
+			a, err := i.to.Export(ctx, o.ID)
+			if err != nil {
+				return err
+			}
 			i.origins[a.Origin] = o.ID
 		}
-		return err
-	})
+		if len(found) < page {
+			return nil
+		}
+	}
 }
 
 // rehearse counts what would become of a run.
@@ -402,21 +368,10 @@ func (c *command) tellImport(r *importReport) error {
 	t.write(out, "  ", nil)
 	c.tellNumbers(out, r)
 	c.tellDamaged(out, r.Damaged)
-	if r.Leaving > 0 {
-		fmt.Fprintf(out, "\n%s too old or too many to be kept, and will be removed with their logs\n", isOrAre(r.Leaving, "imported run"))
-		fmt.Fprintln(out, "to keep them, see: executioner db --help")
-	}
 	if !r.DryRun && r.Runs.Imported > 0 {
 		fmt.Fprintf(out, "\nsee them: executioner runs list%s\n", c.databaseFlag())
 	}
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
-}
-
-func isOrAre(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing + " is"
-	}
-	return runs.Plural(n, thing) + " are"
 }
 
 // tellNumbers names the runs that are not what their old number says.

@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/history"
 	legacy "github.com/executionerhq/executioner/internal/legacy/history"
 	"github.com/executionerhq/executioner/internal/legacy/history/historytest"
 	"github.com/executionerhq/executioner/internal/run"
@@ -162,7 +164,7 @@ func TestImportBesideOtherRuns(t *testing.T) {
 	want := map[string]any{
 		"schema_version": 8.0, "time_zone": "Local", "dry_run": false, "rows": 12.0,
 		"runs":    map[string]any{"imported": 0.0, "already_here": 6.0, "skipped": 0.0},
-		"numbers": []any{newIs(0, 5), newIs(1, 6), newIs(2, 7), newIs(1<<50, 8)}, "continued": []any{}, "leaving": 0.0, "damaged": []any{},
+		"numbers": []any{newIs(0, 5), newIs(1, 6), newIs(2, 7), newIs(1<<50, 8)}, "continued": []any{}, "damaged": []any{},
 	}
 	if diff := cmp.Diff(want, v); code != 0 || diff != "" {
 		t.Errorf("code %d\n%s", code, diff)
@@ -182,7 +184,7 @@ func TestImportDryRun(t *testing.T) {
 		return map[string]any{
 			"schema_version": 8.0, "time_zone": "UTC", "dry_run": true, "rows": 8.0,
 			"runs":    map[string]any{"imported": imported, "already_here": already, "skipped": 0.0},
-			"numbers": append([]any{}, numbers...), "continued": []any{}, "leaving": 0.0, "damaged": []any{},
+			"numbers": append([]any{}, numbers...), "continued": []any{}, "damaged": []any{},
 		}
 	}
 	check := func(want map[string]any) {
@@ -244,26 +246,26 @@ func TestImportOfDamagedRows(t *testing.T) {
 	}
 }
 
-// Runs that are too old to stay are told before they are removed.
-func TestImportOfRunsThatWillNotStay(t *testing.T) {
+// However old they are, imported runs stay until somebody asks for their end.
+func TestImportedRunsStay(t *testing.T) {
 	d, path := newOld(t)
 	for id := range 12 {
 		oldRun(d, id+1, "SUCCESS", 1)
 	}
-	i, _ := newImporter(t)
-	code, text := i.run(path)
-	want := "\n2 imported runs are too old or too many to be kept, and will be removed with their logs\nto keep them, see: executioner db --help\n"
-	if code != 0 || !strings.Contains(text, want) {
-		t.Errorf("code %d\n%s", code, text)
+	i, st := newImporter(t)
+	if code, text := i.run(path); code != 0 {
+		t.Fatalf("code %d\n%s", code, text)
 	}
-	i, _ = newImporter(t)
-	i.environ = []string{"EXECUTIONER_KEEP_DAYS=0"}
-	if code, v := i.json(path); code != 0 || v["leaving"] != 0.0 {
-		t.Errorf("code %d, %v", code, v)
-	}
-	i.environ = []string{"EXECUTIONER_KEEP_DAYS=long"}
-	if code, text := i.run(path); code != 2 || !strings.Contains(text, "EXECUTIONER_KEEP_DAYS") {
-		t.Errorf("code %d\n%s", code, text)
+	for _, c := range []struct {
+		imported bool
+		want     history.Pruned
+	}{{false, history.Pruned{Left: 12}}, {true, history.Pruned{Runs: 2, Left: 10}}} {
+		r := history.Usual()
+		r.Imported = c.imported
+		got, err := history.Prune(t.Context(), st, history.Pruning{Retention: r, Now: time.Now()})
+		if err != nil || got != c.want {
+			t.Errorf("imported %v: got %+v, %v, want %+v", c.imported, got, err, c.want)
+		}
 	}
 }
 

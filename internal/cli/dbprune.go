@@ -23,6 +23,7 @@ type pruneFlags struct {
 	older, failed string
 	keep          int
 	keepGiven     func() bool
+	imported      bool
 }
 
 func (c *command) dbPruneCommand() *cobra.Command {
@@ -31,11 +32,13 @@ func (c *command) dbPruneCommand() *cobra.Command {
 		Use:   "prune",
 		Short: "Remove old runs and their logs",
 		Long: `Remove old runs and their logs now, by the rules that executioner db --help tells, or by
-others. Runs that have not ended stay, and so do the newest 10 of each application. Runs
-may go on meanwhile. What was removed can't be brought back, except from a backup.`,
+others. Runs that have not ended stay, and so do the newest 10 of each application.
+Imported runs stay unless --imported is given. Runs may go on meanwhile. What was removed
+can't be brought back, except from a backup.`,
 		Example: `  executioner db prune --dry-run
   executioner db prune --older-than 30d --failed-older-than 60d
-  executioner db prune --keep-runs 100`,
+  executioner db prune --keep-runs 100
+  executioner db prune --imported --dry-run`,
 		Args:              exactly(0, ""),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,6 +59,7 @@ may go on meanwhile. What was removed can't be brought back, except from a backu
 	flags.StringVar(&f.older, "older-than", "", "remove runs that ended so long `AGO` (30d, 12h)")
 	flags.StringVar(&f.failed, "failed-older-than", "", "the same for runs that did not succeed (default: as --older-than)")
 	flags.IntVar(&f.keep, "keep-runs", 0, "keep at most `N` that succeeded and N others of each application, 0 for any number")
+	flags.BoolVar(&f.imported, "imported", false, "apply the rules to runs from db import-legacy, too")
 	f.keepGiven = func() bool { return flags.Changed("keep-runs") }
 	c.jsonFlag(cmd, "the runs, and how much was removed")
 	return cmd
@@ -87,6 +91,7 @@ func (f *pruneFlags) change(r *history.Retention) error {
 	if f.keepGiven() {
 		r.KeepRuns = f.keep
 	}
+	r.Imported = f.imported
 	return nil
 }
 

@@ -13,20 +13,13 @@ import (
 )
 
 func (c *command) dbStatsCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return c.onHistory(&cobra.Command{
 		Use:   "stats",
 		Short: "Count what is in the history",
 		Long:  `Count the runs of each application by how they ended, and the rows of each table.`,
 		Example: `  executioner db stats
   executioner db stats --json | jq '.applications[] | select(.runs > 100)'`,
-		Args:              exactly(0, ""),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withHistory(cmd, c.showStats)
-		},
-	}
-	c.jsonFlag(cmd, "the numbers")
-	return cmd
+	}, "the numbers", c.showStats)
 }
 
 // statsJSON is db stats --json.

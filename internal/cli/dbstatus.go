@@ -14,19 +14,12 @@ import (
 )
 
 func (c *command) dbStatusCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return c.onHistory(&cobra.Command{
 		Use:   "status",
 		Short: "Show where the history is, how large, and whether it is backed up",
 		Example: `  executioner db status
   executioner db status --json | jq -r .last_backup`,
-		Args:              exactly(0, ""),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withHistory(cmd, c.showStatus)
-		},
-	}
-	c.jsonFlag(cmd, "the same as one object")
-	return cmd
+	}, "the same as one object", c.showStatus)
 }
 
 // statusJSON is db status --json.

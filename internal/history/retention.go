@@ -24,6 +24,9 @@ type Retention struct {
 	KeepFor       time.Duration // runs that succeeded, since they ended
 	KeepFailedFor time.Duration // all others
 	KeepRuns      int           // of each application, so many that succeeded and so many that did not
+	// Imported has the rules hold for runs that were brought here from elsewhere, too.
+	// Without it these stay, and are not counted: they say nothing of what was made here.
+	Imported bool
 }
 
 // Usual is the retention unless something else is asked for.
@@ -39,12 +42,15 @@ type Candidate struct {
 
 // Decide returns those of all runs that may go, in the order of all, which is by id.
 // Runs that have not ended, whose lease is held, or that are among the newest of their
-// application stay in any case.
+// application stay in any case, imported ones unless they are asked for.
 func (r Retention) Decide(all []store.Outline, now time.Time) []Candidate {
 	newer := map[string]*seen{}
 	var found []Candidate
 	for i := len(all) - 1; i >= 0; i-- {
 		o := &all[i]
+		if o.Imported && !r.Imported {
+			continue
+		}
 		s := newer[o.Application]
 		if s == nil {
 			s = new(seen)

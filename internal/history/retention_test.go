@@ -23,6 +23,15 @@ func ended(app string, s run.State, ago time.Duration, n int) []store.Outline {
 	return all
 }
 
+// imported makes the outlines of runs that were brought here.
+func imported(s run.State, ago time.Duration, n int) []store.Outline {
+	all := ended("a", s, ago, n)
+	for i := range all {
+		all[i].Imported = true
+	}
+	return all
+}
+
 // numbered puts runs one after the other and numbers them.
 func numbered(groups ...[]store.Outline) (all []store.Outline) {
 	for _, g := range groups {
@@ -81,6 +90,14 @@ func TestDecide(t *testing.T) {
 			"1: 12 newer runs of no application that did not succeed",
 		}},
 		{"a count below the newest", Retention{KeepRuns: 1}, numbered(ended("a", run.Success, day, Newest+1)), []string{"1: 10 newer runs of a that succeeded"}},
+		{"imported ones stay", usual, numbered(imported(run.Success, 999*day, 5), imported(run.Failed, 999*day, 15), fresh), nil},
+		{"and are not counted", usual, numbered(old(run.Success, 99*day), imported(run.Success, 999*day, 2000)), nil},
+		{
+			"unless that is asked for",
+			Retention{KeepFor: 90 * day, Imported: true},
+			numbered(imported(run.Success, 999*day, 1), imported(run.Failed, 999*day, 1), fresh),
+			[]string{"1: ended 999 days ago; runs that succeeded are kept for 90 days"},
+		},
 		{"a mixed count below the newest", Retention{KeepRuns: 1}, numbered(ended("a", run.Success, day, 5), ended("a", run.Failed, day, 6)), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,10 +118,10 @@ func TestFromEnviron(t *testing.T) {
 		want Retention
 		msg  string
 	}{
-		{nil, Retention{90 * day, 180 * day, 1000}, ""},
-		{map[string]string{DaysVariable: "7", FailedDaysVariable: " 30 ", RunsVariable: "50"}, Retention{7 * day, 30 * day, 50}, ""},
+		{nil, Retention{KeepFor: 90 * day, KeepFailedFor: 180 * day, KeepRuns: 1000}, ""},
+		{map[string]string{DaysVariable: "7", FailedDaysVariable: " 30 ", RunsVariable: "50"}, Retention{KeepFor: 7 * day, KeepFailedFor: 30 * day, KeepRuns: 50}, ""},
 		{map[string]string{DaysVariable: "0", FailedDaysVariable: "0", RunsVariable: "0"}, Retention{}, ""},
-		{map[string]string{DaysVariable: "36500"}, Retention{36500 * day, 180 * day, 1000}, ""},
+		{map[string]string{DaysVariable: "36500"}, Retention{KeepFor: 36500 * day, KeepFailedFor: 180 * day, KeepRuns: 1000}, ""},
 		{map[string]string{DaysVariable: "36501"}, Retention{}, `EXECUTIONER_KEEP_DAYS is "36501", not a number from 0 to 36500`},
 		{map[string]string{FailedDaysVariable: "-1"}, Retention{}, `EXECUTIONER_KEEP_FAILED_DAYS is "-1", not a number from 0 to 36500`},
 		{map[string]string{RunsVariable: "many"}, Retention{}, `EXECUTIONER_KEEP_RUNS is "many", not a number from 0 to 1073741824`},

@@ -129,6 +129,7 @@ type Outline struct {
 	SubmittedAt time.Time
 	EndedAt     time.Time // of the latest attempt; zero until it ended
 	Held        bool      // somebody holds the lease now
+	Imported    bool      // it was recorded elsewhere first: it has an Origin
 }
 
 // Total is the number of runs of an application in a state.

@@ -1,5 +1,6 @@
 // Package store is the contract for keeping runs. Implementations are memstore
-// (memory) and sqlstore (SQLite); storetest holds the suite that each must pass.
+// (memory) and sqlstore (SQLite, PostgreSQL, Oracle); storetest holds the suite that
+// each must pass.
 //
 // Every method is one transaction and safe for concurrent use. Errors are
 // fault.Error: NotFound for a run that is not there, Locked where a lease is held

@@ -42,18 +42,14 @@ func apart(a store.Archive) store.Archive {
 
 // Import implements store.Store.
 func (s *Store) Import(ctx context.Context, a store.Archive) (run.ID, bool, error) {
-	if err := cancelled(ctx); err != nil {
-		return 0, false, err
-	}
 	if err := a.Valid(); err != nil {
 		return 0, false, err
 	}
 	a = apart(a.Normal())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, false, errClosed()
+	if err := s.enter(ctx); err != nil {
+		return 0, false, err
 	}
+	defer s.mu.Unlock()
 	if id, ok := s.origins[a.Origin]; ok {
 		return id, false, nil
 	}
@@ -88,14 +84,10 @@ func (s *Store) restore(a store.Archive) run.ID {
 
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, ids []run.ID) (deleted []run.ID, err error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed()
-	}
 	for _, id := range ids {
 		i, ok := s.index(id)
 		if !ok {
@@ -132,14 +124,10 @@ func (s *Store) dropWorkflows() {
 
 // Outlines implements store.Store.
 func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []store.Outline, err error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed()
-	}
 	from, _ := s.index(after + 1)
 	for _, r := range s.runs[from:] {
 		if limit > 0 && len(all) == limit {
@@ -148,7 +136,7 @@ func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []st
 		a := &r.attempts[len(r.attempts)-1]
 		all = append(all, store.Outline{
 			ID: r.run.ID, Application: r.run.Application, State: a.State,
-			SubmittedAt: r.run.SubmittedAt, EndedAt: a.EndedAt, Held: r.held(s.now()),
+			SubmittedAt: r.run.SubmittedAt, EndedAt: a.EndedAt, Held: r.held(s.now()), Imported: r.origin != "",
 		})
 	}
 	return all, nil
@@ -156,14 +144,10 @@ func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []st
 
 // Totals implements store.Store.
 func (s *Store) Totals(ctx context.Context) ([]store.Total, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed()
-	}
 	return s.totals(), nil
 }
 
@@ -184,14 +168,10 @@ func (s *Store) totals() (all []store.Total) {
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return store.Stats{}, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return store.Stats{}, errClosed()
-	}
 	st := store.Stats{Kind: "memory", Totals: s.totals(), Chores: map[string]time.Time{}}
 	for name, at := range s.chores {
 		st.Chores[name] = at
@@ -224,14 +204,10 @@ func (r *record) measure(st *store.Stats) {
 
 // Claim implements store.Store.
 func (s *Store) Claim(ctx context.Context, chore string, every time.Duration) (bool, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return false, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false, errClosed()
-	}
 	now := micros(s.now())
 	if at, ok := s.chores[chore]; ok && at.Add(every).After(now) {
 		return false, nil

@@ -11,17 +11,14 @@ import (
 // Acquire implements store.Store. dead is called without a lock.
 func (s *Store) Acquire(ctx context.Context, id run.ID, owner store.Owner, ttl time.Duration, dead func(store.Owner) bool) (store.Lease, error) {
 	for {
-		if err := cancelled(ctx); err != nil {
-			return store.Lease{}, err
-		}
-		seen, err := s.holder(id)
+		seen, err := s.holder(ctx, id)
 		if err != nil {
 			return store.Lease{}, err
 		}
 		if seen.live(s.now()) && (dead == nil || !dead(*seen.owner)) {
 			return store.Lease{}, store.ErrHeld(id, *seen.owner, seen.until)
 		}
-		if l, ok, err := s.take(id, seen, owner, ttl); ok || err != nil {
+		if l, ok, err := s.take(ctx, id, seen, owner, ttl); ok || err != nil {
 			return l, err
 		}
 	}
@@ -36,8 +33,10 @@ type holding struct {
 
 func (h holding) live(now time.Time) bool { return h.owner != nil && h.until.After(now) }
 
-func (s *Store) holder(id run.ID) (holding, error) {
-	s.mu.Lock()
+func (s *Store) holder(ctx context.Context, id run.ID) (holding, error) {
+	if err := s.enter(ctx); err != nil {
+		return holding{}, err
+	}
 	defer s.mu.Unlock()
 	r, err := s.find(id)
 	if err != nil {
@@ -47,8 +46,10 @@ func (s *Store) holder(id run.ID) (holding, error) {
 }
 
 // take gives the lease to owner unless somebody changed it since it was seen.
-func (s *Store) take(id run.ID, seen holding, owner store.Owner, ttl time.Duration) (store.Lease, bool, error) {
-	s.mu.Lock()
+func (s *Store) take(ctx context.Context, id run.ID, seen holding, owner store.Owner, ttl time.Duration) (store.Lease, bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return store.Lease{}, false, err
+	}
 	defer s.mu.Unlock()
 	r, err := s.find(id)
 	if err != nil {
@@ -64,10 +65,9 @@ func (s *Store) take(id run.ID, seen holding, owner store.Owner, ttl time.Durati
 
 // Renew implements store.Store.
 func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.leased(l)
 	if err != nil {
@@ -82,10 +82,9 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]
 
 // Release implements store.Store.
 func (s *Store) Release(ctx context.Context, l store.Lease) error {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.find(l.Run)
 	if err != nil {

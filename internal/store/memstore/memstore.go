@@ -5,6 +5,7 @@ package memstore
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -62,11 +63,21 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// enter locks mu for a method, which unlocks it, unless there is a reason to refuse it.
+func (s *Store) enter(ctx context.Context) error {
+	if err := fault.Wrap(context.Cause(ctx), fault.Cancelled, "interrupted"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return fault.New(fault.Unavailable, "the store is closed")
+	}
+	return nil
+}
+
 // find returns the record of a run. The caller holds mu.
 func (s *Store) find(id run.ID) (*record, error) {
-	if s.closed {
-		return nil, errClosed()
-	}
 	if i, ok := s.index(id); ok {
 		return s.runs[i], nil
 	}
@@ -95,8 +106,6 @@ func (s *Store) keepWorkflow(hash string, body []byte) {
 		s.workflows[hash] = bytes.Clone(body)
 	}
 }
-
-func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
 
 // micros rounds a time to what a database keeps of it.
 func micros(t time.Time) time.Time {

@@ -11,10 +11,9 @@ import (
 
 // read finds a run for a method that changes nothing and calls get with it, under the lock.
 func read[T any](ctx context.Context, s *Store, id run.ID, get func(*record) T) (none T, err error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return none, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.find(id)
 	if err != nil {
@@ -47,14 +46,10 @@ func shownAttempt(a store.Attempt) store.Attempt {
 
 // Runs implements store.Store.
 func (s *Store) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed()
-	}
 	var found []store.Run
 	for _, r := range slices.Backward(s.runs) {
 		if f.Limit > 0 && len(found) == f.Limit {
@@ -113,14 +108,10 @@ func (s *Store) Transitions(ctx context.Context, id run.ID, after int64, limit i
 
 // Workflow implements store.Store.
 func (s *Store) Workflow(ctx context.Context, hash string) ([]byte, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed()
-	}
 	body, ok := s.workflows[hash]
 	if !ok {
 		return nil, fault.New(fault.NotFound, "workflow %s does not exist", hash)

@@ -11,14 +11,10 @@ import (
 
 // CreateRun implements store.Store.
 func (s *Store) CreateRun(ctx context.Context, n store.NewRun, owner store.Owner, ttl time.Duration) (store.Lease, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return store.Lease{}, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return store.Lease{}, errClosed()
-	}
 	s.keepWorkflow(n.Hash, n.Workflow)
 	s.last++
 	id := s.last
@@ -35,10 +31,9 @@ func (s *Store) CreateRun(ctx context.Context, n store.NewRun, owner store.Owner
 
 // AddAttempt implements store.Store.
 func (s *Store) AddAttempt(ctx context.Context, l store.Lease, a store.NewAttempt) (int, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.leased(l)
 	if err != nil {
@@ -59,10 +54,9 @@ func (s *Store) addAttempt(r *record, a store.NewAttempt) int {
 
 // Append implements store.Store.
 func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (int64, error) {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.leased(l)
 	if err != nil {
@@ -95,10 +89,9 @@ func (r *record) append(t run.Transition) {
 
 // Request implements store.Store.
 func (s *Store) Request(ctx context.Context, id run.ID, q store.Request) error {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.find(id)
 	if err != nil {
@@ -111,10 +104,9 @@ func (s *Store) Request(ctx context.Context, id run.ID, q store.Request) error {
 
 // AddOverrides implements store.Store.
 func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) error {
-	if err := cancelled(ctx); err != nil {
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.find(id)
 	if err != nil {
@@ -125,8 +117,4 @@ func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) 
 		r.overrides = append(r.overrides, o)
 	}
 	return nil
-}
-
-func cancelled(ctx context.Context) error {
-	return fault.Wrap(context.Cause(ctx), fault.Cancelled, "interrupted")
 }

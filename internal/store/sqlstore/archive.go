@@ -47,7 +47,7 @@ func oneText(rows *sql.Rows) (s string, err error) { return s, rows.Scan(into(&s
 
 // Export implements store.Store.
 func (s *Store) Export(ctx context.Context, id run.ID) (a store.Archive, err error) {
-	err = s.view(ctx, "export run", func(t *sql.Tx) error {
+	err = s.view(ctx, "export run", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		a, err = s.archive(askerOf(ctx, t), id)
 		return err

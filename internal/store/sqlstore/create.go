@@ -48,7 +48,6 @@ func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.
 	if err != nil {
 		return 0, err
 	}
-	t.touch(id)
 	return id, t.createAttempt(id, 1, r.FirstAttempt())
 }
 
@@ -75,7 +74,6 @@ func (s *Store) AddAttempt(ctx context.Context, l store.Lease, a store.NewAttemp
 		if err := t.fencedRow(l, &number, fencedAttempt, l.Run, l.Epoch); err != nil {
 			return err
 		}
-		t.touch(l.Run)
 		return t.createAttempt(l.Run, number, a)
 	})
 	if err != nil {

@@ -21,8 +21,9 @@ type dialect struct {
 	// thing that is asked of it, so it also finds out whether it is ours at all.
 	schema func(ctx context.Context, c *sql.Conn) (int64, error)
 	// exclusively calls do while no other program migrates, within a transaction if
-	// the database has such for what migrations do.
-	exclusively func(ctx context.Context, c *sql.Conn, do func() error) error
+	// the database has such for what migrations do. do gets the connection to migrate
+	// on, where statements may take as long as they need.
+	exclusively func(ctx context.Context, c *sql.Conn, do func(*sql.Conn) error) error
 	// done reports that a statement of a migration failed because it was run before.
 	// Nil where a migration is one transaction.
 	done func(err error) bool
@@ -42,12 +43,6 @@ type dialect struct {
 	lock string
 	// token is the statement that writes a transaction's token, see tx.seal.
 	token string
-	// notify tells who watches of runs that have changed; its value is their ids. Empty
-	// where nobody can be told.
-	notify string
-	// listen calls hear for each notification until ctx or the connection ends.
-	// ready is called when nothing will be missed any more. Nil where nobody is told.
-	listen func(ctx context.Context, ready func(), hear func(ids string)) error
 	// fault classifies errors of the driver. Nil where the database can't go away.
 	fault func(err error) trouble
 	// timeout is how long a transaction that writes may take. 0 for no limit.

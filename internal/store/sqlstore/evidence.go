@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -20,7 +19,6 @@ type evidence struct {
 	spoken  bool       // the operation that runs says itself what proves it
 	needed  bool       // something was done that appends don't prove
 	token   bool       // it was written
-	touched []run.ID   // runs that changed, for those who watch
 }
 
 // appended is what an operation appended.
@@ -32,15 +30,12 @@ type appended struct {
 }
 
 func (e *evidence) reset() {
-	e.appends, e.known, e.touched = e.appends[:0], e.known[:0], e.touched[:0]
+	e.appends, e.known = e.appends[:0], e.known[:0]
 	e.spoken, e.needed, e.token = false, false, false
 }
 
 // harmless says that the operation that runs may be repeated without being noticed.
 func (e *evidence) harmless() { e.spoken = true }
-
-// touch says that a run changed.
-func (e *evidence) touch(id run.ID) { e.touched = append(e.touched, id) }
 
 // didAppend says that the operation that runs appended transitions.
 func (e *evidence) didAppend(l store.Lease, last int64, ts []run.Transition) {
@@ -61,30 +56,7 @@ func (t *tx) seal() error {
 			return err
 		}
 	}
-	if t.d.notify != "" {
-		for i := range t.appends {
-			t.touch(t.appends[i].lease.Run)
-		}
-		if len(t.touched) > 0 {
-			if err := t.later(nil, t.d.notify, idList(t.touched)); err != nil {
-				return err
-			}
-		}
-	}
 	return t.flush()
-}
-
-// idList returns ids, each once, as they are sent to those who watch.
-func idList(ids []run.ID) string {
-	slices.Sort(ids)
-	var b []byte
-	for i, id := range slices.Compact(ids) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, int64(id), 10)
-	}
-	return string(b)
 }
 
 const (

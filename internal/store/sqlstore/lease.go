@@ -58,7 +58,7 @@ func (h holding) live(now time.Time) (*store.Owner, error) {
 }
 
 func (s *Store) holder(ctx context.Context, id run.ID) (h holding, err error) {
-	err = s.view(ctx, "read lease", func(t *sql.Tx) error {
+	err = s.view(ctx, "read lease", func(ctx context.Context, t *sql.Tx) error {
 		return orNoRun(id, t.QueryRowContext(ctx, `SELECT lease_owner, lease_epoch, lease_until_us FROM runs WHERE id = ?`, id).
 			Scan(into(&h.owner), &h.epoch, timeInto{&h.until}))
 	})
@@ -78,7 +78,6 @@ func (s *Store) take(ctx context.Context, id run.ID, seen holding, owner store.O
 		until = seen.until.UnixMicro()
 	}
 	err = s.changeRun(ctx, "take lease", id, func(t *tx) error {
-		t.touch(id)
 		n, err := t.execRows(takeLease, who, micros(s.cfg.Now().Add(ttl)), id, seen.epoch, until)
 		taken = n == 1
 		return err
@@ -121,7 +120,6 @@ func (s *Store) Release(ctx context.Context, l store.Lease) error {
 		delete(t.seqs, l)
 		delete(t.doubts, l)
 		t.harmless()
-		t.touch(l.Run)
 		n, err := t.execRows(`UPDATE runs SET lease_owner = NULL, lease_until_us = NULL WHERE id = ? AND lease_epoch = ?`, l.Run, l.Epoch)
 		if err != nil || n == 1 {
 			return err

@@ -16,7 +16,7 @@ func (s *Store) Runs(ctx context.Context, f store.Filter) (found []store.Run, er
 	if !some {
 		return nil, nil
 	}
-	err = s.view(ctx, "list runs", func(t *sql.Tx) error {
+	err = s.view(ctx, "list runs", func(ctx context.Context, t *sql.Tx) error {
 		byTime, err := s.fewInTime(ctx, t, f)
 		if err != nil {
 			return err

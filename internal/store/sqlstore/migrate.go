@@ -20,7 +20,7 @@ func migrate(ctx context.Context, d dialect, c *sql.Conn) error {
 		return errNewer(current, d.version)
 	}
 	// A migration may take long where the history is.
-	return d.exclusively(ctx, c, func() error { return migrateAlone(ctx, d, c) })
+	return d.exclusively(ctx, c, func(c *sql.Conn) error { return migrateAlone(ctx, d, c) })
 }
 
 // migrateAlone runs what is missing while no other program does. The second of two

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,6 @@ const (
 	oracleMargin = 5 * time.Second
 	// oracleConnect is how long to wait for a connection.
 	oracleConnect = 10 * time.Second
-	// oracleOpen is how long to wait for a server that is starting or has no free session.
-	oracleOpen = 5 * time.Second
 	// oraclePrefetch is how many rows the server sends at once.
 	oraclePrefetch = "200"
 )
@@ -47,12 +46,15 @@ func openOracle(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	writers := min(oracleWriters, cfg.Pool-1)
 	// One more than writes: a migration holds its lock on a connection of its own.
 	write, reads := oraclePool(u, writers+1), oraclePool(u, max(cfg.Pool-writers-1, 1))
-	d := oracleDialect(write, cfg, oracleAddress(u), newSecrets(password))
-	conns, err := oracleWriting(ctx, d, write, writers, min(oracleOpen, cfg.Patience))
-	if err != nil {
+	d := oracleDialect(u, write, cfg, oracleAddress(u), newSecrets(password))
+	answered := func(err error) bool {
+		var ora *network.OracleError
+		return errors.As(err, &ora)
+	}
+	if err := makeReady(ctx, d, reads, cfg.Patience, answered); err != nil {
 		return nil, d.translate("open database", errors.Join(err, write.Close(), reads.Close()))
 	}
-	return newStore(cfg, d, reads, write, conns...), nil
+	return newStore(cfg, d, reads, write, make([]*sql.Conn, writers)...), nil
 }
 
 // oracleURL reads the address and adds what is to be so unless it says otherwise.
@@ -70,10 +72,11 @@ func oracleURL(dsn string, cfg Config) (*url.URL, Config, error) {
 	if u.Hostname() == "" || u.User.Username() == "" || strings.Trim(u.Path, "/") == "" && !hasOption(q, "SID") {
 		return nil, cfg, errForm(dsn, "the database's address must name a user, a host and a service")
 	}
-	if cfg.Pool, err = oraclePoolSize(dsn, q, cfg.Pool); err != nil {
+	if cfg.Pool, err = poolSize(dsn, q.Get(poolSetting), cfg.Pool); err != nil {
 		return nil, cfg, err
 	}
-	if !hasOption(q, "TIMEOUT") && !hasOption(q, "CONNECT TIMEOUT") && !hasOption(q, "CONNECTION TIMEOUT") {
+	q.Del(poolSetting)
+	if !slices.ContainsFunc(oracleTimeouts, func(name string) bool { return hasOption(q, name) }) {
 		// It is also the limit for each answer, so it has to be longer than any statement may take.
 		q.Set("TIMEOUT", strconv.Itoa(int((cfg.StatementTimeout+2*oracleMargin)/time.Second)))
 	}
@@ -88,6 +91,23 @@ func oracleURL(dsn string, cfg Config) (*url.URL, Config, error) {
 	return u, cfg, nil
 }
 
+// oracleTimeouts are the names of one and the same option.
+var oracleTimeouts = []string{"TIMEOUT", "CONNECT TIMEOUT", "CONNECTION TIMEOUT"}
+
+// oraclePatient returns the address for connections on which a statement may take a day.
+func oraclePatient(u *url.URL) *url.URL {
+	q := u.Query()
+	for key := range q {
+		if slices.ContainsFunc(oracleTimeouts, func(name string) bool { return strings.EqualFold(key, name) }) {
+			q.Del(key)
+		}
+	}
+	q.Set("TIMEOUT", "86400")
+	patient := *u
+	patient.RawQuery = q.Encode()
+	return &patient
+}
+
 func hasOption(q url.Values, name string) bool {
 	for key := range q {
 		if strings.EqualFold(key, name) {
@@ -95,24 +115,6 @@ func hasOption(q url.Values, name string) bool {
 		}
 	}
 	return false
-}
-
-// oraclePoolSize takes the size of the pool out of the address.
-func oraclePoolSize(dsn string, q url.Values, size int) (int, error) {
-	const most = "pool_max_conns"
-	if q.Has(most) {
-		n, err := strconv.Atoi(q.Get(most))
-		if err != nil {
-			return 0, errForm(dsn, "%s is not a number", most)
-		}
-		size = n
-		q.Del(most)
-	}
-	if size < 3 || size > 1000 {
-		return 0, fault.New(fault.InvalidConfig, "a pool of %d connections is not possible", size).WithAt(Redact(dsn)).
-			WithHint("%s must be from 3 to 1000", most)
-	}
-	return size, nil
 }
 
 // oracleAddress returns where we connect to, as people are shown it.
@@ -128,29 +130,7 @@ func oraclePool(u *url.URL, n int) *sql.DB {
 	return db
 }
 
-// oracleWriting migrates the database and returns n connections that write: one that
-// is open, the others to be opened when they are needed. It waits for a server that
-// says that it will be there, but not for one that can't be reached.
-func oracleWriting(ctx context.Context, d dialect, write *sql.DB, n int, patience time.Duration) ([]*sql.Conn, error) {
-	wait := backoff{}
-	for since := time.Now(); ; {
-		within, cancel := context.WithTimeout(ctx, d.timeout)
-		conn, err := migratedConn(within, d, write)
-		cancel()
-		if err == nil {
-			return append(make([]*sql.Conn, n-1), conn), nil
-		}
-		var ora *network.OracleError
-		if !errors.As(err, &ora) || d.classify(err) == final || time.Since(since) > patience {
-			return nil, orCause(ctx, err)
-		}
-		if !wait.pause(ctx.Done()) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func oracleDialect(write *sql.DB, cfg Config, at string, hide secrets) dialect {
+func oracleDialect(u *url.URL, write *sql.DB, cfg Config, at string, hide secrets) dialect {
 	migrations, err := fs.Sub(oracleFiles, "oracle/migrations")
 	if err != nil {
 		panic(err) // the path is a constant that fs.ValidPath accepts
@@ -168,11 +148,11 @@ func oracleDialect(write *sql.DB, cfg Config, at string, hide secrets) dialect {
 		token:     upsertToken,
 		fault:     oracleTrouble,
 		timeout:   cfg.StatementTimeout + oracleMargin,
-		translate: translateOracle(at, hide),
+		translate: translateServer(at, hide, oracleMeaning),
 	}
 	d.schema = func(ctx context.Context, c *sql.Conn) (int64, error) { return oracleSchema(ctx, &d, c) }
-	d.exclusively = func(ctx context.Context, c *sql.Conn, do func() error) error {
-		return oracleExclusively(ctx, write, c, do)
+	d.exclusively = func(ctx context.Context, c *sql.Conn, do func(*sql.Conn) error) error {
+		return oracleExclusively(ctx, write, c, func() error { return oracleSlowly(ctx, u, do) })
 	}
 	return d
 }
@@ -257,4 +237,17 @@ func oracleExclusively(ctx context.Context, write *sql.DB, c *sql.Conn, do func(
 		return err
 	}
 	return do()
+}
+
+// oracleSlowly calls do with a connection that is made for it: any other gives up on a
+// statement after the usual time, and an index of a long history takes longer.
+func oracleSlowly(ctx context.Context, u *url.URL, do func(*sql.Conn) error) (err error) {
+	db := oraclePool(oraclePatient(u), 1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // db's end closes it
+	return do(c)
 }

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"errors"
 
 	"github.com/sijms/go-ora/v2/network"
@@ -133,39 +132,24 @@ func oracleProblem(code int) problem {
 	return problem{fault.Internal, "the database refused a statement", "this is a bug; please report it"}
 }
 
-// translateOracle returns a translate function for the server at that address.
-func translateOracle(at string, hide secrets) func(op string, err error) error {
-	return func(op string, err error) error {
-		var f *fault.Error
-		var ora *network.OracleError
-		var unreached *oracleUnreached
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &f):
-			return err
-		case errors.Is(err, context.Canceled):
-			return &fault.Error{Code: fault.Cancelled, Msg: "interrupted", Op: op, Err: hide.clean(err)}
-		case errors.As(err, &ora):
-			p := oracleProblem(ora.ErrCode)
-			return &fault.Error{Code: p.code, Msg: p.msg, Hint: p.hint, Op: op, At: at, Err: hide.clean(err)}
-		case isCertificate(err):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server's certificate can't be trusted", Op: op, At: at, Err: hide.clean(err),
-				Hint: "the authority that signed it must be in the wallet that the address names, or be known to this host",
-			}
-		case errors.As(err, &unreached):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server can't be reached", Op: op, At: at, Err: hide.clean(err),
-				Hint: "check that it runs, and the host and port",
-			}
-		case errors.Is(err, errOracleGone), isGone(err):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server does not answer", Op: op, At: at, Err: hide.clean(err),
-				Hint: "see whether it runs and can be reached, then try again; nothing that was recorded is lost",
-			}
-		default:
-			return &fault.Error{Code: fault.Internal, Msg: "can't " + op, Op: op, At: at, Err: hide.clean(err)}
-		}
+// oracleMeaning says what an error of the driver, or of the way to the server, means.
+func oracleMeaning(err error) (p problem, known bool) {
+	var ora *network.OracleError
+	var unreached *oracleUnreached
+	switch {
+	case errors.As(err, &ora):
+		return oracleProblem(ora.ErrCode), true
+	case isCertificate(err):
+		return problem{
+			fault.Unavailable, "the database server's certificate can't be trusted",
+			"the authority that signed it must be in the wallet that the address names, or be known to this host",
+		}, true
+	case errors.As(err, &unreached):
+		return problem{
+			fault.Unavailable, "the database server can't be reached", "check that it runs, and the host and port",
+		}, true
+	case errors.Is(err, errOracleGone):
+		return noAnswer(), true
 	}
+	return problem{}, false
 }

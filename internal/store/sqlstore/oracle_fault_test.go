@@ -183,7 +183,7 @@ func testOracleMigrations(t *testing.T, dsn string) {
 
 // A migration that stopped after any of its statements is finished by the next program.
 func testOracleInterrupted(t *testing.T, server *oratest.Server) {
-	d := oracleDialect(nil, Config{}, "", nil)
+	d := oracleDialect(nil, nil, Config{}, "", nil)
 	all, err := migrationsIn(d.migrations)
 	if err != nil {
 		t.Fatal(err)
@@ -344,7 +344,7 @@ func testOracleCancelled(t *testing.T, server *oratest.Server) {
 		before, open := server.Counts().Executions.Load(), server.Open()
 		failed := make(chan error)
 		go func() {
-			failed <- s.view(ctx, "count", func(tx *sql.Tx) error {
+			failed <- s.view(ctx, "count", func(ctx context.Context, tx *sql.Tx) error {
 				var n int64
 				return tx.QueryRowContext(ctx, slowQuery, 0).Scan(&n)
 			})
@@ -432,7 +432,7 @@ func testOracleLong(t *testing.T, dsn string) {
 func testOracleMoment(t *testing.T, dsn string) {
 	s := openOracleTest(t, dsn, Config{})
 	l := newBenchRun(t, s)
-	err := s.view(t.Context(), "read", func(tx *sql.Tx) error {
+	err := s.view(t.Context(), "read", func(_ context.Context, tx *sql.Tx) error {
 		for range 2 {
 			var seq int64
 			if err := tx.QueryRowContext(t.Context(), "SELECT seq FROM runs WHERE id = ?", int64(l.Run)).Scan(&seq); err != nil {

@@ -1,14 +1,19 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	goora "github.com/sijms/go-ora/v2"
 	"github.com/sijms/go-ora/v2/network"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -67,9 +72,55 @@ func TestPlanOracle(t *testing.T) {
 	}
 }
 
+// A migration takes its time: nothing limits it, neither us nor the driver.
+func TestOracleMigrationsAreNotHurried(t *testing.T) {
+	for _, dsn := range []string{"oracle://u:p@h/S", "oracle://u:p@h/S?timeout=3", "oracle://u:p@h/S?Connection+Timeout=3&SSL=true"} {
+		cfg, err := Config{}.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, _, err := oracleURL(dsn, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := u.String()
+		parsed, err := goora.ParseConfig(oraclePatient(u).String())
+		if err != nil || parsed.Timeout != 24*time.Hour || u.String() != before {
+			t.Errorf("%s: %v, %v, %v", dsn, parsed.Timeout, err, u)
+		}
+	}
+	d := oracleDialect(nil, nil, Config{}, "", nil)
+	d.schema = func(ctx context.Context, _ *sql.Conn) (int64, error) {
+		if _, limited := ctx.Deadline(); !limited {
+			t.Error("a server that does not answer is waited for")
+		}
+		return 0, nil
+	}
+	d.exclusively = func(ctx context.Context, _ *sql.Conn, _ func(*sql.Conn) error) error {
+		if _, limited := ctx.Deadline(); limited {
+			t.Error("a migration has a deadline")
+		}
+		return errEnough
+	}
+	path := filepath.Join(t.TempDir(), "any.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlitePool(path, Config{}, 1) // any connection does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := makeReady(t.Context(), d, db, 0, func(error) bool { return false }); !errors.Is(err, errEnough) {
+		t.Errorf("got %v", err)
+	}
+}
+
+var errEnough = errors.New("enough was seen")
+
 // Every column that is a large object is known as one, and none else.
 func TestOracleLOBs(t *testing.T) {
-	d := oracleDialect(nil, Config{}, "", nil)
+	d := oracleDialect(nil, nil, Config{}, "", nil)
 	all, err := migrationsIn(d.migrations)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +147,7 @@ func TestOracleVersion(t *testing.T) {
 }
 
 func TestOracleErrors(t *testing.T) {
-	translate := translateOracle("oracle://u@h/s", newSecrets("s3cret"))
+	translate := translateServer("oracle://u@h/s", newSecrets("s3cret"), oracleMeaning)
 	for _, c := range []struct {
 		err   error
 		code  fault.Code

@@ -49,8 +49,6 @@ const (
 	postgresMargin = 5 * time.Second
 	// postgresConnect is how long to wait for a connection.
 	postgresConnect = 10 * time.Second
-	// postgresOpen is how long to wait for a server that is starting or has no free connection.
-	postgresOpen = 5 * time.Second
 )
 
 // openPostgres connects, and brings the schema up to date. cfg has its defaults.
@@ -156,36 +154,27 @@ func passwordFromFile(dsn string, c *pgx.ConnConfig) error {
 
 // poolOf takes the settings of a pool out of the address, where pgx's own pool has them.
 func poolOf(dsn string, c *pgx.ConnConfig, size int) (int, error) {
-	const most = "pool_max_conns"
-	for name, value := range c.RuntimeParams {
-		if !strings.HasPrefix(name, "pool_") {
-			continue
-		}
-		if name != most {
+	asked := c.RuntimeParams[poolSetting]
+	delete(c.RuntimeParams, poolSetting)
+	for name := range c.RuntimeParams {
+		if strings.HasPrefix(name, "pool_") {
 			return 0, errForm(dsn, "the address has a setting %s, which is not known", name)
 		}
-		n, err := strconv.Atoi(value)
-		if err != nil {
-			return 0, errForm(dsn, "%s is not a number", most)
-		}
-		size = n
 	}
-	delete(c.RuntimeParams, most)
-	if size < 3 || size > 1000 {
-		return 0, fault.New(fault.InvalidConfig, "a pool of %d connections is not possible", size).WithAt(Redact(dsn)).
-			WithHint("%s must be from 3 to 1000: at least one that writes, one that reads and one that listens", most)
-	}
-	return size, nil
+	return poolSize(dsn, asked, size)
 }
 
 func connectPostgres(ctx context.Context, c *pgx.ConnConfig, d dialect, cfg Config) (*Store, error) {
 	writers := min(postgresWriters, (cfg.Pool-1)/2)
-	write, reads := postgresPool(c, writers), postgresPool(c, cfg.Pool-1-writers)
-	conns, err := postgresWriting(ctx, d, write, writers, min(postgresOpen, cfg.Patience))
-	if err != nil {
+	write, reads := postgresPool(c, writers), postgresPool(c, cfg.Pool-writers)
+	answered := func(err error) bool {
+		var pg *pgconn.PgError
+		return errors.As(err, &pg)
+	}
+	if err := makeReady(ctx, d, reads, cfg.Patience, answered); err != nil {
 		return nil, errors.Join(err, write.Close(), reads.Close())
 	}
-	return newStore(cfg, d, reads, write, conns...), nil
+	return newStore(cfg, d, reads, write, make([]*sql.Conn, writers)...), nil
 }
 
 // postgresPool returns a pool of at most n connections, none of which is open yet.
@@ -194,52 +183,6 @@ func postgresPool(c *pgx.ConnConfig, n int) *sql.DB {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db
-}
-
-// postgresWriting migrates the database and returns n connections that write: one
-// that is open, the others to be opened when they are needed. It waits for a server
-// that says that it will be there, but not for one that can't be reached.
-func postgresWriting(ctx context.Context, d dialect, write *sql.DB, n int, patience time.Duration) ([]*sql.Conn, error) {
-	wait := backoff{}
-	for since := time.Now(); ; {
-		conn, err := migratedConn(ctx, d, write)
-		if err == nil {
-			return append(make([]*sql.Conn, n-1), conn), nil
-		}
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || d.classify(err) == final || time.Since(since) > patience {
-			return nil, orCause(ctx, err)
-		}
-		if !wait.pause(ctx.Done()) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// orCause returns why ctx ended if it did, as what follows from that says less.
-func orCause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
-// migratedConn returns a connection of the pool to a database with the right schema.
-func migratedConn(ctx context.Context, d dialect, db *sql.DB) (*sql.Conn, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	err = migrate(ctx, d, conn)
-	if err == nil && d.shape != "" {
-		soon, cancel := d.soon(ctx)
-		defer cancel()
-		err = checkShape(soon, &d, conn)
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
 }
 
 func postgresDialect(c *pgx.ConnConfig, cfg Config, hide secrets) dialect {
@@ -262,11 +205,9 @@ func postgresDialect(c *pgx.ConnConfig, cfg Config, hide secrets) dialect {
 		begin:       "BEGIN",
 		lock:        " FOR UPDATE",
 		token:       upsertToken,
-		notify:      postgresNotify,
-		listen:      postgresListen(c),
 		fault:       postgresTrouble,
 		timeout:     cfg.StatementTimeout + postgresMargin,
-		translate:   translatePostgres(postgresAddress(c), hide),
+		translate:   translateServer(postgresAddress(c), hide, postgresMeaning),
 	}
 	d.schema = func(ctx context.Context, conn *sql.Conn) (int64, error) { return postgresSchema(ctx, &d, conn) }
 	return d
@@ -278,7 +219,7 @@ func postgresAddress(c *pgx.ConnConfig) string {
 }
 
 // postgresExclusively runs do in one transaction, under a lock that ends with it.
-func postgresExclusively(ctx context.Context, c *sql.Conn, do func() error) error {
+func postgresExclusively(ctx context.Context, c *sql.Conn, do func(*sql.Conn) error) error {
 	return inTransaction(ctx, c, "BEGIN", func() error {
 		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(postgresLock)); err != nil {
 			return err
@@ -286,7 +227,7 @@ func postgresExclusively(ctx context.Context, c *sql.Conn, do func() error) erro
 		if _, err := c.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
-		return do()
+		return do(c)
 	})
 }
 

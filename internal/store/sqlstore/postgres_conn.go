@@ -255,6 +255,12 @@ func (c *postgresConn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
+func ping(ctx context.Context, conn *pgx.Conn) error {
+	within, cancel := context.WithTimeout(ctx, postgresConnect)
+	defer cancel()
+	return conn.Ping(within)
+}
+
 // Close tells the server, if it listens.
 func (c *postgresConn) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -1,14 +1,7 @@
 package sqlstore
 
 import (
-	"context"
-	"crypto/tls"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
-	"io"
-	"net"
-	"os"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -48,26 +41,6 @@ func postgresCodeTrouble(code string) trouble {
 		return lost
 	}
 	return final
-}
-
-func isCertificate(err error) bool {
-	var c *tls.CertificateVerificationError
-	return errors.As(err, &c)
-}
-
-// isGone reports whether a connection failed, was closed or did not answer in time.
-func isGone(err error) bool {
-	var n net.Error
-	var c *pgconn.ConnectError
-	for _, gone := range []error{
-		io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, sql.ErrConnDone, net.ErrClosed,
-		context.DeadlineExceeded, os.ErrDeadlineExceeded,
-	} {
-		if errors.Is(err, gone) {
-			return true
-		}
-	}
-	return errors.As(err, &c) || errors.As(err, &n) || pgconn.SafeToRetry(err) || pgconn.Timeout(err)
 }
 
 // postgresProblem is the one place where PostgreSQL's codes become faults.
@@ -149,39 +122,23 @@ func postgresClassProblem(code string) problem {
 	return problem{fault.Internal, "the database refused a statement", "this is a bug; please report it"}
 }
 
-// translatePostgres returns a translate function for the server at that address.
-func translatePostgres(at string, hide secrets) func(op string, err error) error {
-	return func(op string, err error) error {
-		var f *fault.Error
-		var pg *pgconn.PgError
-		var unreached *pgconn.ConnectError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &f):
-			return err
-		case errors.Is(err, context.Canceled):
-			return &fault.Error{Code: fault.Cancelled, Msg: "interrupted", Op: op, Err: hide.clean(err)}
-		case errors.As(err, &pg):
-			p := postgresProblem(pg.Code)
-			return &fault.Error{Code: p.code, Msg: p.msg, Hint: p.hint, Op: op, At: at, Err: hide.clean(err)}
-		case isCertificate(err):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server's certificate can't be trusted", Op: op, At: at, Err: hide.clean(err),
-				Hint: "name the authority that signed it with sslrootcert=FILE, and the host as the certificate has it",
-			}
-		case errors.As(err, &unreached):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server can't be reached", Op: op, At: at, Err: hide.clean(err),
-				Hint: "check that it runs, and the host and port (pg_isready -h HOST -p PORT)",
-			}
-		case isGone(err):
-			return &fault.Error{
-				Code: fault.Unavailable, Msg: "the database server does not answer", Op: op, At: at, Err: hide.clean(err),
-				Hint: "see whether it runs and can be reached, then try again; nothing that was recorded is lost",
-			}
-		default:
-			return &fault.Error{Code: fault.Internal, Msg: "can't " + op, Op: op, At: at, Err: hide.clean(err)}
-		}
+// postgresMeaning says what an error of the driver, or of the way to the server, means.
+func postgresMeaning(err error) (p problem, known bool) {
+	var pg *pgconn.PgError
+	var unreached *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg):
+		return postgresProblem(pg.Code), true
+	case isCertificate(err):
+		return problem{
+			fault.Unavailable, "the database server's certificate can't be trusted",
+			"name the authority that signed it with sslrootcert=FILE, and the host as the certificate has it",
+		}, true
+	case errors.As(err, &unreached):
+		return problem{
+			fault.Unavailable, "the database server can't be reached",
+			"check that it runs, and the host and port (pg_isready -h HOST -p PORT)",
+		}, true
 	}
+	return problem{}, false
 }

@@ -19,7 +19,7 @@ import (
 
 // TestPostgresCodes has every code that is treated in a way of its own, and some that are not.
 func TestPostgresCodes(t *testing.T) {
-	translate := translatePostgres("postgres://u@h:1/d", newSecrets("hunter2"))
+	translate := translateServer("postgres://u@h:1/d", newSecrets("hunter2"), postgresMeaning)
 	for _, c := range []struct {
 		code    string
 		trouble trouble
@@ -81,7 +81,7 @@ func TestPostgresCodes(t *testing.T) {
 }
 
 func TestPostgresOtherErrors(t *testing.T) {
-	translate := translatePostgres("postgres://u@h:1/d", nil)
+	translate := translateServer("postgres://u@h:1/d", nil, postgresMeaning)
 	for _, c := range []struct {
 		err     error
 		trouble trouble

@@ -337,9 +337,6 @@ func TestPostgresPool(t *testing.T) {
 	c := servers.Cluster(t)
 	for set, want := range map[string]int{"": 10, "&pool_max_conns=3": 3, "&pool_max_conns=5": 5} {
 		s := openDSN(t, c.Schema(t)+"&application_name=pool"+set, Config{})
-		if _, err := s.Watch(t.Context()); err != nil {
-			t.Fatal(err)
-		}
 		l := startLoad(t, s, 10)
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
@@ -451,24 +448,7 @@ func TestPostgresPrograms(t *testing.T) {
 func TestPostgresManyMigrate(t *testing.T) {
 	t.Parallel()
 	dsn := postgresDSN(t)
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			s, err := Open(t.Context(), dsn, Config{})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			newBenchRun(t, s)
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if all, err := openDSN(t, dsn, Config{}).Runs(t.Context(), store.Filter{}); err != nil || len(all) != 20 {
-		t.Fatalf("got %d runs, %v", len(all), err)
-	}
+	manyOpen(t, func() (*Store, error) { return Open(t.Context(), dsn, Config{}) })
 }
 
 // While one program migrates, another waits, and has done nothing yet.
@@ -604,6 +584,44 @@ func TestPostgresMigrationCut(t *testing.T) {
 		newBenchRun(t, s)
 		if err := errors.Join(s.Check(t.Context()), s.Close()); err != nil {
 			t.Errorf("after a cut at statement %d: %v", n, err)
+		}
+	}
+}
+
+// A page of outlines costs the same wherever it begins.
+func TestPostgresPages(t *testing.T) {
+	t.Parallel()
+	dsn := postgresDSN(t)
+	if err := openDSN(t, dsn, Config{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	const all, page = 20_000, 100
+	sqlAt(t, dsn,
+		fmt.Sprintf("INSERT INTO runs (attempt, state, seq, lease_epoch) SELECT 1, 'SUCCESS', 0, 1 FROM generate_series(1, %d)", all),
+		"INSERT INTO attempts (run_id, attempt, state, jobs_total) SELECT id, 1, 'SUCCESS', 0 FROM runs", "ANALYZE runs", "ANALYZE attempts")
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	q := outlineQuery(all/2, page)
+	rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF) "+postgresText(q.text.String()), q.args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range plan {
+		var read int
+		if _, after, ok := strings.Cut(line, "(actual rows="); ok {
+			if _, err := fmt.Sscan(after, &read); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		}
+		if read > 2*page {
+			t.Errorf("it reads %d rows for a page of %d:\n%s", read, page, strings.Join(plan, "\n"))
 		}
 	}
 }

@@ -27,7 +27,7 @@ const (
 
 // Run implements store.Store.
 func (s *Store) Run(ctx context.Context, id run.ID) (r store.Run, err error) {
-	err = s.view(ctx, "read run", func(t *sql.Tx) error {
+	err = s.view(ctx, "read run", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		r, err = scanRun(t.QueryRowContext(ctx, selectRun, id), s.cfg.Now())
 		return orNoRun(id, err)
@@ -52,7 +52,7 @@ func (s *Store) Transitions(ctx context.Context, id run.ID, after int64, limit i
 
 // Workflow implements store.Store.
 func (s *Store) Workflow(ctx context.Context, hash string) (body []byte, err error) {
-	err = s.view(ctx, "read workflow", func(t *sql.Tx) error {
+	err = s.view(ctx, "read workflow", func(ctx context.Context, t *sql.Tx) error {
 		err := t.QueryRowContext(ctx, `SELECT body FROM workflows WHERE hash = ?`, hash).Scan(&body)
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "workflow %s does not exist", hash)
@@ -67,7 +67,7 @@ func (s *Store) Workflow(ctx context.Context, hash string) (body []byte, err err
 
 // listOf reads what is kept of a run, and tells nothing from no such run.
 func listOf[T any](ctx context.Context, s *Store, id run.ID, op string, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
-	err = s.view(ctx, op, func(t *sql.Tx) error {
+	err = s.view(ctx, op, func(ctx context.Context, t *sql.Tx) error {
 		rows, err := t.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err

@@ -22,7 +22,6 @@ func (s *Store) Request(ctx context.Context, id run.ID, r store.Request) error {
 		if err := t.lockRun(id); err != nil {
 			return err
 		}
-		t.touch(id)
 		return t.exec(insertRequest, id, id, string(r.Kind), text(r.Job), text(r.By), micros(r.At))
 	})
 }
@@ -38,7 +37,6 @@ func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) 
 		if err := t.lockRun(id); err != nil {
 			return err
 		}
-		t.touch(id)
 		for _, o := range os {
 			if err := t.exec(insertOverride, id, id, o.Attempt, text(o.Job), text(o.By), micros(o.At), text(o.Note)); err != nil {
 				return err

@@ -200,11 +200,11 @@ const upsertToken = `INSERT INTO commits (writer, commit_no, at_us) VALUES (?, ?
 	WHERE commits.commit_no < excluded.commit_no`
 
 // sqliteExclusively runs do in one transaction, after a change to write-ahead logging.
-func sqliteExclusively(ctx context.Context, c *sql.Conn, do func() error) error {
+func sqliteExclusively(ctx context.Context, c *sql.Conn, do func(*sql.Conn) error) error {
 	if _, err := c.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return err
 	}
-	return inTransaction(ctx, c, "BEGIN IMMEDIATE", do)
+	return inTransaction(ctx, c, "BEGIN IMMEDIATE", func() error { return do(c) })
 }
 
 // inTransaction runs do between begin and COMMIT, or ROLLBACK if it fails.

@@ -17,7 +17,7 @@ func (s *Store) Checksums(ctx context.Context) (yes, known bool, err error) {
 	if s.d.kind != SQLite {
 		return false, false, nil
 	}
-	err = s.view(ctx, "read database", func(t *sql.Tx) error {
+	err = s.view(ctx, "read database", func(ctx context.Context, t *sql.Tx) error {
 		var application int64
 		err := t.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application)
 		yes = application == pagesum.Marked
@@ -123,7 +123,7 @@ func (s *Store) Damage(ctx context.Context) (found []string, err error) {
 	if yes, _, err := s.Checksums(ctx); err == nil && !yes {
 		check = "PRAGMA integrity_check(20)" // with what else there is
 	}
-	err = s.view(ctx, "check database", func(t *sql.Tx) error {
+	err = s.view(ctx, "check database", func(ctx context.Context, t *sql.Tx) error {
 		said, err := list(askerOf(ctx, t), oneText, check)
 		if err != nil {
 			return err

@@ -384,25 +384,7 @@ func TestManyOpenOneNewFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			prepare(path)
-			var wg sync.WaitGroup
-			for range 20 {
-				wg.Go(func() {
-					s, err := OpenSQLite(t.Context(), path, Config{})
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					newBenchRun(t, s)
-					if err := s.Close(); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			all, err := openTest(t, path, Config{}).Runs(t.Context(), store.Filter{})
-			if err != nil || len(all) != 20 {
-				t.Fatalf("got %d runs, %v", len(all), err)
-			}
+			manyOpen(t, func() (*Store, error) { return OpenSQLite(t.Context(), path, Config{}) })
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	outlineColumns = `r.id, r.application, r.state, r.submitted_at_us, a.ended_at_us, r.lease_owner, r.lease_until_us`
+	outlineColumns = `r.id, r.application, r.state, r.submitted_at_us, a.ended_at_us, r.lease_owner, r.lease_until_us, r.origin`
 	countTotals    = `SELECT application, state, COUNT(*) FROM runs GROUP BY application, state`
 	countRows      = `SELECT (SELECT COUNT(*) FROM workflows), (SELECT COUNT(*) FROM runs), (SELECT COUNT(*) FROM attempts),
 		(SELECT COUNT(*) FROM transitions), (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM overrides),
@@ -25,11 +25,9 @@ const (
 
 // Outlines implements store.Store.
 func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []store.Outline, err error) {
-	q := new(query)
-	q.add(`SELECT `+outlineColumns+` FROM `+runTables+` WHERE r.id > ? ORDER BY r.id`, after)
-	q.addLimit(store.Filter{Limit: limit})
+	q := outlineQuery(after, limit)
 	now := s.cfg.Now()
-	err = s.view(ctx, "list runs", func(t *sql.Tx) error {
+	err = s.view(ctx, "list runs", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		all, err = list(askerOf(ctx, t), func(rows *sql.Rows) (store.Outline, error) {
 			return scanOutline(rows, now)
@@ -39,17 +37,27 @@ func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []st
 	return all, err
 }
 
+// outlineQuery says of both tables where to begin: PostgreSQL, which reads them side by
+// side, would go through all earlier attempts for each page.
+func outlineQuery(after run.ID, limit int) *query {
+	q := new(query)
+	q.add(`SELECT `+outlineColumns+` FROM `+runTables+` WHERE r.id > ? AND a.run_id > ? ORDER BY r.id`, after, after)
+	q.addLimit(store.Filter{Limit: limit})
+	return q
+}
+
 func scanOutline(rows *sql.Rows, now time.Time) (o store.Outline, err error) {
 	var h holding
+	var origin string
 	err = rows.Scan(&o.ID, into(&o.Application), stateInto{&o.State}, timeInto{&o.SubmittedAt}, timeInto{&o.EndedAt},
-		into(&h.owner), timeInto{&h.until})
-	o.Held = h.owner != "" && h.until.After(now)
+		into(&h.owner), timeInto{&h.until}, into(&origin))
+	o.Held, o.Imported = h.owner != "" && h.until.After(now), origin != ""
 	return o, err
 }
 
 // Totals implements store.Store.
 func (s *Store) Totals(ctx context.Context) (all []store.Total, err error) {
-	err = s.view(ctx, "count runs", func(t *sql.Tx) error {
+	err = s.view(ctx, "count runs", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		all, err = totals(askerOf(ctx, t))
 		return err
@@ -69,7 +77,7 @@ func totals(ask asker) ([]store.Total, error) {
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context) (st store.Stats, err error) {
-	err = s.view(ctx, "measure database", func(t *sql.Tx) error {
+	err = s.view(ctx, "measure database", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		st, err = s.stats(askerOf(ctx, t))
 		return err
@@ -122,7 +130,7 @@ func (s *Store) Claim(ctx context.Context, chore string, every time.Duration) (c
 	now := s.cfg.Now()
 	due := micros(now.Add(-every))
 	var done int
-	err = s.view(ctx, "look at a chore", func(t *sql.Tx) error {
+	err = s.view(ctx, "look at a chore", func(ctx context.Context, t *sql.Tx) error {
 		return t.QueryRowContext(ctx, choreIsDone, chore, due).Scan(&done)
 	})
 	if err != nil || done > 0 {

@@ -1,4 +1,4 @@
-// Package sqlstore keeps runs in an SQL database: SQLite or PostgreSQL. What is
+// Package sqlstore keeps runs in an SQL database: SQLite, PostgreSQL or Oracle. What is
 // particular to one is in the files whose names begin with it and in the dialect
 // that they fill.
 //
@@ -91,7 +91,6 @@ type Store struct {
 	turn    atomic.Int64 // the writer of what is about no run in particular
 	reads   *sql.DB      // connections are opened when they are needed
 	write   *sql.DB      // a connection for each writer, which holds it
-	watch   watch
 
 	closing sync.Once
 	closed  error // of closing
@@ -114,7 +113,6 @@ func (s *Store) Close() error {
 		for _, w := range s.writers {
 			w.refuse()
 		}
-		s.watch.close()
 		errs := []error{s.reads.Close()}
 		for _, w := range s.writers {
 			errs = append(errs, w.close())
@@ -155,8 +153,9 @@ func (s *Store) translate(op string, err error) error {
 }
 
 // view runs do in a read transaction, so that all it reads is of the same moment. do
-// may run more than once, so it must assign results.
-func (s *Store) view(ctx context.Context, op string, do func(*sql.Tx) error) error {
+// may run more than once, so it must assign results. Its context ends when the database
+// takes too long to answer.
+func (s *Store) view(ctx context.Context, op string, do func(context.Context, *sql.Tx) error) error {
 	if s.d.fault == nil {
 		return s.d.translate(op, s.viewTx(ctx, do))
 	}
@@ -190,7 +189,7 @@ func (s *Store) within(ctx context.Context, do func(context.Context) error) erro
 	return nil
 }
 
-func (s *Store) viewTx(ctx context.Context, do func(*sql.Tx) error) error {
+func (s *Store) viewTx(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if s.writers[0].isClosed() {
 		return errClosed()
 	}
@@ -199,7 +198,7 @@ func (s *Store) viewTx(ctx context.Context, do func(*sql.Tx) error) error {
 		return err
 	}
 	defer t.Rollback() //nolint:errcheck // nothing was written
-	return do(t)
+	return do(ctx, t)
 }
 
 func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }

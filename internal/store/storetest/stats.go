@@ -45,6 +45,14 @@ func testOutlines(f *fixture) {
 	got, err = f.Outlines(f.ctx, 0, 1)
 	f.must(err)
 	f.equal(got, []store.Outline{{ID: 1, Application: "a", SubmittedAt: at(0), Held: true}})
+
+	// One that was recorded elsewhere is known as such.
+	a := f.export(2)
+	a.Run.ID, a.Origin = 0, "elsewhere:2"
+	f.imports(a, 4, true)
+	got, err = f.Outlines(f.ctx, 3, 0)
+	f.must(err)
+	f.equal(got, []store.Outline{{ID: 4, Application: "b", SubmittedAt: at(0), Imported: true}})
 }
 
 // testTotals has names that a database may take for the same, or sort in its own way.

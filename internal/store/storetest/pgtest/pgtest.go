@@ -34,6 +34,8 @@ type Cluster struct {
 	bin string
 	dir string // of all that is its own; "data" in it is the server's
 	own owner  // who the server runs as
+	// settings are those that New was given.
+	settings []string
 
 	mu   sync.Mutex // guards all below
 	proc *process   // nil while it is stopped
@@ -43,8 +45,9 @@ type Cluster struct {
 }
 
 // New starts a server whose commits survive the end of its processes, but not power
-// loss, which makes it fast. Stop it after use.
-func New() (*Cluster, error) {
+// loss, which makes it fast. Each of settings is a name=value of the server's that goes
+// before ours. Stop it after use.
+func New(settings ...string) (*Cluster, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -53,7 +56,7 @@ func New() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin, dir: dir, own: unprivileged(), made: map[string]bool{"database postgres": true}}
+	c := &Cluster{bin: bin, dir: dir, own: unprivileged(), settings: settings, made: map[string]bool{"database postgres": true}}
 	if err := c.create(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -328,6 +331,9 @@ func (c *Cluster) launch() (*process, error) {
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+c.dir, "-c", "fsync=off", "-c", "max_connections=200",
 		"-c", "shared_buffers=16MB", "-c", "max_wal_size=256MB", "-c", "log_min_messages=fatal", "-c", "deadlock_timeout=100ms",
 		"-c", "logging_collector=off", "-c", "autovacuum=on")
+	for _, s := range c.settings { // the last one counts
+		cmd.Args = append(cmd.Args, "-c", s)
+	}
 	c.own.become(cmd)
 	cmd.Dir = c.dir
 	log := new(bytes.Buffer)

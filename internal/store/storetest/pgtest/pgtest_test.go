@@ -28,12 +28,15 @@ func value(t *testing.T, dsn, query string) (v string) {
 }
 
 func TestCluster(t *testing.T) {
-	c, err := pgtest.New()
+	c, err := pgtest.New("fsync=on", "max_connections=33")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Stop()
 	dsn := c.DSN(t, "a name")
+	if got := value(t, dsn, "SELECT current_setting('fsync') || ' ' || current_setting('max_connections')"); got != "on 33" {
+		t.Errorf("the settings are %s", got)
+	}
 	if err := c.Exec("a name", "CREATE TABLE kept (x TEXT)", "INSERT INTO kept VALUES ('yes')"); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@
 -- Space is left in the pages of runs and attempts, whose rows change with each step:
 -- the new version then stays on its page, and no index is touched.
 
--- +goose Up
 CREATE TABLE workflows (
     hash TEXT PRIMARY KEY,
     body BYTEA NOT NULL

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- origin says where a run was recorded first, for one that was brought here; NULL for
 -- one that was made here. No run is brought twice.
 ALTER TABLE runs ADD COLUMN origin TEXT;

@@ -3,7 +3,6 @@
 -- States are checked with OR, the likely ones first: for IN, SQLite builds a temporary
 -- index in each statement, which made recording a transition twice as dear.
 
--- +goose Up
 CREATE TABLE workflows (
     hash TEXT PRIMARY KEY,
     body BLOB NOT NULL

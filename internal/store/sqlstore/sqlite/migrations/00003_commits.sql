@@ -1,5 +1,3 @@
--- +goose Up
-
 -- commits proves that a transaction was committed, in case the answer to that is lost:
 -- the number of the last one of each writer. Rows that are not in use are removed.
 CREATE TABLE commits (
