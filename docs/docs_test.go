@@ -20,6 +20,7 @@ import (
 	"unicode"
 
 	"github.com/executionerhq/executioner/internal/check"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/policy"
 	"github.com/executionerhq/executioner/internal/run"
 )
@@ -222,6 +223,18 @@ func TestChecksAreDocumented(t *testing.T) {
 	}
 	if want := len(check.Names()); len(check.Docs()) != want {
 		t.Errorf("%d checks are described, there are %d", len(check.Docs()), want)
+	}
+}
+
+func TestLintRulesAreDocumented(t *testing.T) {
+	page := read(t, "rules.md")
+	for _, r := range lint.Rules() {
+		if !hasRow(page, r.Name) {
+			t.Errorf("rules.md has no row for the rule %s", r.Name)
+		}
+		if !strings.Contains(page, "\n### "+r.Name) && !strings.Contains(page, " and "+r.Name+"\n") && !strings.Contains(page, "\n### "+r.Name+" and ") {
+			t.Errorf("rules.md has no section for the rule %s", r.Name)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func bench() (err error) {
 	program := flag.String("program", "bin/executioner", "the program to ask about long histories")
 	parent := flag.String("dir", os.TempDir(), "where the databases are made")
 	flag.IntVar(&s.runs, "runs", 100_000, "runs of a long history, with 20 jobs each")
-	flag.IntVar(&s.told, "told", 1<<30, "of these, how many have their transitions: 63 rows each, which take their time to fill")
+	flag.IntVar(&s.told, "told", 1<<30, "of these, how many have their transitions: 63 rows each")
 	flag.IntVar(&s.rounds, "rounds", 15, "how often each question is asked; the median is shown")
 	flag.DurationVar(&s.each, "for", 3*time.Second, "how long transitions are recorded for each line")
 	flag.StringVar(&s.only, "only", "", "measure only what has this in its name: rate, history sqlite, history postgres")

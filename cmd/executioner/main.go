@@ -27,7 +27,7 @@ func main() {
 	os.Exit(cli.Run(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Environ: os.Environ(), Signals: catcher(caught), Terminal: width,
-		Open: open, Databases: app.Databases{}, WithPassword: app.WithPassword, Build: build(),
+		Open: open, Databases: app.Databases{}, WithPassword: app.WithPassword, Conditions: app.Conditions, Build: build(),
 	}))
 }
 

@@ -12,10 +12,12 @@ import (
 	"github.com/executionerhq/executioner/internal/event"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/local"
+	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/store/sqlstore"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Settings say what to compose.
@@ -56,11 +58,17 @@ func Open(ctx context.Context, s Settings) (*App, error) {
 	keepers := keepers{settings: s, host: host}
 	service := runs.New(runs.Config{
 		Store: st, Hub: &event.Hub{}, Host: newKnown(scope, keepers.dir), Trouble: s.Trouble,
+		Secrets: func(ctx context.Context, wf *workflow.Workflow) ([]string, error) {
+			return secrets(ctx, s.Environ, wf)
+		},
+		Conditions: func(a runs.Attempt) func(int, plan.Facts) (bool, error) { return newConditions(s.Environ, a) },
 		NewRunner: func(a runs.Attempt) (runs.Runner, error) {
+			enforce(a.Workflow, s.Notice)
 			k, err := keepers.open(a)
 			if err != nil {
 				return nil, err
 			}
+			keepers.sweep(ctx, st)
 			return local.New(local.Config{
 				Workflow: a.Workflow, Run: a.Run, Keeper: k, Scope: scope,
 				Environ: s.Environ, Overrides: a.Options.Env,

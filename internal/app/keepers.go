@@ -1,13 +1,18 @@
 package app
 
 import (
+	"context"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/store/sqlstore"
 )
 
@@ -25,6 +30,25 @@ func (k *keepers) dir(id run.ID) string {
 		base = real(file) + "-keeper"
 	}
 	return filepath.Join(base, "run-"+id.String())
+}
+
+// sweep removes what keepers of runs that have ended left behind: when a program dies right
+// after the last record, nobody comes back for its directory. What can't be removed is
+// tried again by the next run.
+func (k *keepers) sweep(ctx context.Context, st store.Store) {
+	above := filepath.Dir(k.dir(0))
+	entries, _ := os.ReadDir(above) // most often there is none
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), "run-")
+		id, err := strconv.ParseInt(number, 10, 64)
+		if !ok || err != nil || !e.IsDir() {
+			continue
+		}
+		keeper.Discard(filepath.Join(above, e.Name()), func() bool {
+			r, err := st.Run(ctx, run.ID(id))
+			return fault.CodeOf(err) == fault.NotFound || err == nil && r.Attempt.State.Ended()
+		})
+	}
 }
 
 // open returns the keeper of an attempt: in a process of its own, or on systems that have

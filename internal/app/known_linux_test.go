@@ -52,8 +52,8 @@ func TestDead(t *testing.T) {
 // TestSurvivors has processes of a task whose program is gone: here they have none.
 func TestSurvivors(t *testing.T) {
 	k := newKnown("scope"+strconv.FormatInt(time.Now().UnixNano(), 36), nil)
-	ours := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 3}
-	other := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 4}
+	ours := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 30}
+	other := run.TaskID{Run: 1, Attempt: 2, Job: "a", Try: 3} // with which ours begins
 	var pids []int
 	ended := make(chan error, 2)
 	for range 2 {

@@ -37,5 +37,8 @@ func (l *Leaf) Path() string { return "" }
 // Limit is not supported on this system.
 func (l *Leaf) Limit(Limits) error { return ErrUnsupported }
 
+// Exceeded returns that there is no limit.
+func (l *Leaf) Exceeded() int64 { return 0 }
+
 // Release does nothing on this system.
 func (l *Leaf) Release() {}

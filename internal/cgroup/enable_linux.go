@@ -19,6 +19,12 @@ var wanted = [...]string{"memory", "pids"}
 // enable makes the controllers available to leaves in dir. It returns why not all of
 // them are, "" if they are.
 func enable(dir string, root bool) string {
+	return controllers(dir, func(missing []string) error { return turnOn(dir, missing, root) })
+}
+
+// controllers finds out which controllers leaves in dir do not have, and has on make those
+// available that are only not enabled. It returns why not all of them are, "" if they are.
+func controllers(dir string, on func(missing []string) error) string {
 	var absent, missing []string
 	for _, name := range wanted {
 		switch {
@@ -33,7 +39,7 @@ func enable(dir string, root bool) string {
 		reasons = append(reasons, fmt.Sprintf("%s does not have the controller %s", dir, strings.Join(absent, " and ")))
 	}
 	if len(missing) > 0 {
-		if err := turnOn(dir, missing, root); err != nil {
+		if err := on(missing); err != nil {
 			reasons = append(reasons, fmt.Sprintf("the controller %s can't be enabled in %s: %v", strings.Join(missing, " and "), dir, err))
 		}
 	}
@@ -42,17 +48,18 @@ func enable(dir string, root bool) string {
 
 // turnOn enables controllers, for which the group must hold no processes unless it is the root.
 func turnOn(dir string, names []string, root bool) error {
-	if !root && !delegated(dir) {
-		return errors.New("it is not delegated to this program (systemd: Delegate=yes)")
+	inside, err := mayTurnOn(dir, root)
+	if err != nil {
+		return err
 	}
 	moved := false
-	if !isRoot(dir) {
-		var err error
-		if moved, err = moveOut(dir); err != nil {
+	if inside {
+		if err := moveOut(dir); err != nil {
 			return err
 		}
+		moved = true
 	}
-	err := put(filepath.Join(dir, "cgroup.subtree_control"), "+"+strings.Join(names, " +"))
+	err = put(filepath.Join(dir, "cgroup.subtree_control"), "+"+strings.Join(names, " +"))
 	if err != nil && moved {
 		_ = put(filepath.Join(dir, "cgroup.procs"), strconv.Itoa(os.Getpid()))
 		_ = removeTree(filepath.Join(dir, engineLeaf))
@@ -60,24 +67,35 @@ func turnOn(dir string, names []string, root bool) error {
 	return err
 }
 
-// moveOut moves this program out of a group that it has for itself.
-func moveOut(dir string) (moved bool, err error) {
+// mayTurnOn returns why controllers can't be enabled in a group as it is now, and whether
+// this program, alone, is inside it, and has to move out before.
+func mayTurnOn(dir string, root bool) (inside bool, err error) {
+	if !root && !delegated(dir) {
+		return false, errors.New("it is not delegated to this program (systemd: Delegate=yes)")
+	}
+	if isRoot(dir) {
+		return false, nil
+	}
 	content, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {
 		return false, err
 	}
-	self := strconv.Itoa(os.Getpid())
 	switch pids := strings.Fields(string(content)); {
 	case len(pids) == 0:
 		return false, nil
-	case !slices.Equal(pids, []string{self}):
+	case !slices.Equal(pids, []string{strconv.Itoa(os.Getpid())}):
 		return false, errors.New("it holds other processes, too")
 	}
+	return true, nil
+}
+
+// moveOut moves this program out of a group that it has for itself.
+func moveOut(dir string) error {
 	leaf := filepath.Join(dir, engineLeaf)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return false, err
+		return err
 	}
-	return true, put(filepath.Join(leaf, "cgroup.procs"), self)
+	return put(filepath.Join(leaf, "cgroup.procs"), strconv.Itoa(os.Getpid()))
 }
 
 // isRoot reports whether a group is the root of the whole host: only that lacks this file,

@@ -81,22 +81,124 @@ func TestLimitsRefused(t *testing.T) {
 	}
 }
 
+// TestLimitsOfOne: what can be limited is, though the other can't; no leaf has no limits.
+func TestLimitsOfOne(t *testing.T) {
+	l := &Leaf{dir: fake(t, map[string]string{"pids.max": ""})}
+	if err := l.Limit(Limits{Memory: 1 << 20, PIDs: 7}); !errors.Is(err, ErrUnsupported) || read(t, l.dir, "pids.max") != "7" {
+		t.Error(err)
+	}
+	var none *Leaf
+	if err := none.Limit(Limits{PIDs: 1}); !errors.Is(err, ErrUnsupported) {
+		t.Error(err)
+	}
+	if err := none.Limit(Limits{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExceeded: that the host had too little memory is not the limit's doing.
+func TestExceeded(t *testing.T) {
+	for _, c := range []struct {
+		limit, events string
+		want          int64
+	}{
+		{"67108864\n", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\n", 67108864},
+		{"67108864\n", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n", 0},
+		{"max\n", "oom 1\noom_kill 1\n", 0}, // of a group below, which the job made
+		{"67108864\n", "", 0},
+	} {
+		l := &Leaf{dir: fake(t, map[string]string{"memory.max": c.limit, "memory.events": c.events})}
+		if got := l.Exceeded(); got != c.want {
+			t.Errorf("%q, %q: %d, want %d", c.limit, c.events, got, c.want)
+		}
+	}
+	if got := (&Leaf{dir: fake(t, map[string]string{"memory.events": "oom 1\n"})}).Exceeded(); got != 0 {
+		t.Errorf("without a limit: %d", got)
+	}
+}
+
+// TestForesee says what enable would, and changes nothing.
+func TestForesee(t *testing.T) {
+	for _, c := range []struct{ has, enabled, procs, want string }{
+		{"memory pids", "", "", ""},
+		{"memory pids", "", strconv.Itoa(os.Getpid()), ""},
+		{"memory pids", "memory pids", "1 2", ""},
+		{"memory pids", "memory", "1 2", "the controller pids can't be enabled in DIR: it holds other processes, too"},
+		{"pids", "pids", "", "DIR does not have the controller memory"},
+	} {
+		dir := fake(t, map[string]string{"cgroup.events": "", "cgroup.controllers": c.has, "cgroup.subtree_control": c.enabled, "cgroup.procs": c.procs})
+		s := Support{Dir: dir}
+		got := controllers(dir, func([]string) error { _, err := mayTurnOn(dir, true); return err })
+		if want := strings.ReplaceAll(c.want, "DIR", dir); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
+		}
+		s.foresee()
+		if os.Geteuid() != 0 && s.Memory != (c.want == "") || s.Memory != (s.NoLimits == "") || s.PIDs != s.Memory {
+			t.Errorf("%+v: %+v", c, s)
+		}
+		if _, err := os.Stat(filepath.Join(dir, engineLeaf)); err == nil || read(t, dir, "cgroup.subtree_control") != c.enabled || read(t, dir, "cgroup.procs") != c.procs {
+			t.Errorf("%+v: something was changed", c)
+		}
+	}
+}
+
 func TestOOMKills(t *testing.T) {
 	l := &Leaf{dir: fake(t, map[string]string{"memory.events": "low 0\nhigh 0\noom 7\noom_kill 5\noom_group_kill 1\n"})}
-	l.begin()
-	if n, counted := l.OOMKills(); n != 0 || !counted {
-		t.Errorf("%d %v", n, counted)
-	}
-	if err := os.WriteFile(filepath.Join(l.dir, "memory.events"), []byte("oom_kill 8\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if n, counted := l.OOMKills(); n != 3 || !counted {
+	if n, counted := l.OOMKills(); n != 5 || !counted {
 		t.Errorf("%d %v", n, counted)
 	}
 	l = &Leaf{dir: t.TempDir()}
 	if n, counted := l.OOMKills(); n != 0 || counted {
 		t.Errorf("without the controller: %d %v", n, counted)
 	}
+}
+
+// TestClean: a leaf in which the kernel killed is not used again, as its count would be
+// the next try's, nor one that is not empty or whose limits stay.
+func TestClean(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		files   map[string]string
+		memory  bool
+		limited bool
+		groups  bool
+		want    bool
+	}{
+		{"unused", map[string]string{"cgroup.events": "populated 0\n", "memory.events": "oom_kill 0\n"}, true, false, false, true},
+		{"killed in", map[string]string{"cgroup.events": "populated 0\n", "memory.events": "oom_kill 1\n"}, true, false, false, false},
+		{"nothing counted", map[string]string{"cgroup.events": "populated 0\n"}, false, false, false, true},
+		{"populated", map[string]string{"cgroup.events": "populated 1\n"}, false, false, false, false},
+		{"groups in it", map[string]string{"cgroup.events": "populated 0\n"}, false, false, true, false},
+		{"limits", map[string]string{"cgroup.events": "populated 0\n", "pids.max": "9"}, false, true, false, true},
+	} {
+		l := &Leaf{tree: &Tree{support: Support{Memory: c.memory}}, dir: fake(t, c.files), limited: c.limited}
+		if c.groups {
+			if err := os.Mkdir(filepath.Join(l.dir, "below"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := l.isClean(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// TestNowhere: who has no groups asks for them all the same.
+func TestNowhere(t *testing.T) {
+	var tree *Tree
+	l, err := tree.Take()
+	if l != nil || !errors.Is(err, ErrUnsupported) {
+		t.Errorf("%v %v", l, err)
+	}
+	if l, err := tree.Adopt("/x/executioner.1.2.3"); l != nil || !errors.Is(err, ErrUnsupported) {
+		t.Errorf("%v %v", l, err)
+	}
+	l.Release()
+	if l.Path() != "" {
+		t.Error(l.Path())
+	}
+	tree.Tidy()
+	tree.Close()
 }
 
 func TestKillRefused(t *testing.T) {
@@ -249,9 +351,16 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is a name", name)
 		}
 	}
-	for _, maker := range []string{"executioner.1.0.", "executioner.4194304.5.", "executioner.1..", "x"} {
-		if lives(maker) {
-			t.Errorf("%q lives", maker)
+	space := pidSpace()
+	for maker, want := range map[string]bool{
+		"executioner.1.0-" + space + ".": false, "executioner.4194304.5-" + space + ".": false, "executioner.1.-" + space + ".": false, "x": false,
+		"executioner.4194304.5-1.": true, "executioner.4194304.5.": true, // of another PID namespace, perhaps
+	} {
+		if got := lives(maker); got != want {
+			t.Errorf("%q lives: %v", maker, got)
 		}
+	}
+	if n, err := strconv.Atoi(space); err != nil || n == 0 {
+		t.Errorf("PID namespace %q", space)
 	}
 }

@@ -17,18 +17,24 @@ import (
 type Leaf struct {
 	tree *Tree
 	dir  string
-	file *os.File // the directory, for starting processes in it
-	kill bool     // cgroup.kill is there
-	oom  uint64   // memory.events as of the beginning
+	kill bool // cgroup.kill is there
 
 	limited bool // something was limited; only who takes and releases the leaf uses it
 }
 
-// Path returns the leaf's directory, by which Tree.Adopt finds it.
-func (l *Leaf) Path() string { return l.dir }
+// Path returns the leaf's directory, by which Tree.Adopt finds it; empty for no leaf.
+func (l *Leaf) Path() string {
+	if l == nil {
+		return ""
+	}
+	return l.dir
+}
 
-// FD returns the descriptor for syscall.SysProcAttr.CgroupFD. It stays the leaf's.
-func (l *Leaf) FD() int { return int(l.file.Fd()) }
+// Open returns the directory, whose descriptor syscall.SysProcAttr.CgroupFD wants. The
+// caller closes it: a leaf of a job that runs needs no file.
+func (l *Leaf) Open() (*os.File, error) {
+	return os.OpenFile(l.dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+}
 
 // Kill sends SIGKILL to everything in the leaf at once; nothing can be born meanwhile.
 // The processes need a moment to end. The error is ErrUnsupported before Linux 5.14.
@@ -74,26 +80,53 @@ func (l *Leaf) PIDs() ([]int, error) {
 }
 
 // Limit bounds the leaf. Call it before anything is started in it. The error is
-// ErrUnsupported when the controller for it is not there.
+// ErrUnsupported when the controller for it is not there; then what can be limited still
+// is. A nil Leaf can't be limited.
 func (l *Leaf) Limit(limits Limits) error {
-	l.limited = limits != Limits{}
+	if limits == (Limits{}) {
+		return nil
+	}
+	if l == nil {
+		return ErrUnsupported
+	}
+	l.limited = true
+	var memory, pids error
 	if limits.Memory > 0 {
-		if err := l.limit("memory.max", limits.Memory); err != nil {
-			return err
-		}
-		// A job half of which was killed is of no use to anybody (Linux 4.19).
-		if err := put(filepath.Join(l.dir, "memory.oom.group"), "1"); err != nil && !gone(err) {
-			return err
-		}
-		// Swap would only put off the end (absent without swap accounting).
-		if err := put(filepath.Join(l.dir, "memory.swap.max"), "0"); err != nil && !gone(err) {
-			return err
-		}
+		memory = l.limitMemory(limits.Memory)
 	}
 	if limits.PIDs > 0 {
-		return l.limit("pids.max", limits.PIDs)
+		pids = l.limit("pids.max", limits.PIDs)
+	}
+	return errors.Join(memory, pids)
+}
+
+func (l *Leaf) limitMemory(n int64) error {
+	if err := l.limit("memory.max", n); err != nil {
+		return err
+	}
+	// A job half of which was killed is of no use to anybody (Linux 4.19).
+	if err := put(filepath.Join(l.dir, "memory.oom.group"), "1"); err != nil && !gone(err) {
+		return err
+	}
+	// Swap would only put off the end (absent without swap accounting).
+	if err := put(filepath.Join(l.dir, "memory.swap.max"), "0"); err != nil && !gone(err) {
+		return err
 	}
 	return nil
+}
+
+// Exceeded returns the limit of memory, in bytes, for which the kernel has killed; 0 when
+// it did not, or when it was the host that had too little.
+func (l *Leaf) Exceeded() int64 {
+	if n, _ := keyed(filepath.Join(l.dir, "memory.events"), "oom"); n == 0 {
+		return 0
+	}
+	content, err := os.ReadFile(filepath.Join(l.dir, "memory.max"))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(string(bytes.TrimSpace(content)), 10, 64) // not a number is "max"
+	return n
 }
 
 func (l *Leaf) limit(name string, n int64) error {
@@ -120,27 +153,33 @@ func (l *Leaf) unlimit() error {
 // OOMKills returns how many processes of this try the kernel has killed for lack of
 // memory. counted is false where the controller is not there.
 func (l *Leaf) OOMKills() (n uint64, counted bool) {
-	now, err := keyed(filepath.Join(l.dir, "memory.events"), "oom_kill")
-	return now - min(l.oom, now), err == nil
+	n, err := keyed(filepath.Join(l.dir, "memory.events"), "oom_kill")
+	return n, err == nil
 }
 
 // Release gives the leaf back: to the pool if it is empty, else it is left to what still
-// lives in it and removed when that has ended.
-func (l *Leaf) Release() { l.tree.put(l) }
-
-// begin prepares the leaf for a try.
-func (l *Leaf) begin() {
-	if l.tree != nil && l.tree.support.Leaves && !l.tree.support.Memory {
-		return // nothing is counted
+// lives in it and removed when that has ended. Nothing happens for a nil Leaf.
+func (l *Leaf) Release() {
+	if l != nil {
+		l.tree.put(l)
 	}
-	l.oom, _ = keyed(filepath.Join(l.dir, "memory.events"), "oom_kill")
+}
+
+// isClean reports whether another try may have the leaf after this one.
+func (l *Leaf) isClean() bool {
+	if populated, err := l.Populated(); populated || err != nil || l.hasGroups() {
+		return false
+	}
+	if l.limited || l.tree.support.Memory {
+		if n, _ := l.OOMKills(); n > 0 { // the count can't be taken back
+			return false
+		}
+	}
+	return !l.limited || l.unlimit() == nil
 }
 
 // remove removes the leaf and empty groups that were made in it.
-func (l *Leaf) remove() error {
-	_ = l.file.Close()
-	return removeTree(l.dir)
-}
+func (l *Leaf) remove() error { return removeTree(l.dir) }
 
 // removeTree removes a group with all groups below it, if nothing lives there.
 func removeTree(dir string) error {

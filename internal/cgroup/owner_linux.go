@@ -10,10 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owner returns how names of this program's leaves begin: a pid alone may be reused.
+// owner returns how names of this program's leaves begin: a pid alone may be reused, and
+// means something else to a program in another PID namespace.
 func owner() string {
 	pid := strconv.Itoa(os.Getpid())
-	return prefix + pid + "." + startOf(pid) + "."
+	return prefix + pid + "." + startOf(pid) + "-" + pidSpace() + "."
+}
+
+// pidSpace returns the number of our PID namespace, "" when it can't be known.
+func pidSpace() string {
+	space, _ := os.Readlink("/proc/self/ns/pid") // such as pid:[4026531836]
+	return strings.Trim(space, "pid:[]")
 }
 
 // IsLeaf reports whether the last part of a control group's path is the name of a leaf.
@@ -32,10 +39,15 @@ func parseName(name string) (maker string, number int, ok bool) {
 	return name[:i+1], number, err == nil
 }
 
-// lives reports whether the maker of leaves, as owner named it, still runs.
+// lives reports whether the maker of leaves, as owner named it, still runs, or may: of
+// one in another PID namespace nobody here can know.
 func lives(maker string) bool {
 	part := strings.Split(maker, ".")
-	return len(part) == 4 && part[2] != "" && startOf(part[1]) == part[2]
+	if len(part) != 4 {
+		return false
+	}
+	start, space, _ := strings.Cut(part[2], "-")
+	return space != pidSpace() || start != "" && startOf(part[1]) == start
 }
 
 // startOf returns the start time of a process in clock ticks since boot, "" when there is

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,11 +57,25 @@ func Open(cfg Config) (*Tree, Support) {
 	return t, t.support
 }
 
-// Detect reports what Open would offer without limits, and leaves nothing behind.
+// Detect reports what Open would offer, with limits, and changes nothing.
 func Detect() Support {
 	t, support := Open(Config{})
 	t.Close()
+	if t != nil && support.NoLimits != "" {
+		support.foresee()
+	}
 	return support
+}
+
+// foresee replaces what is said of limits by what would be after enable.
+func (s *Support) foresee() {
+	s.NoLimits = controllers(s.Dir, func([]string) error {
+		_, err := mayTurnOn(s.Dir, false)
+		return err
+	})
+	if s.NoLimits == "" {
+		s.Memory, s.PIDs = true, true
+	}
 }
 
 // Support returns what Open did.
@@ -72,6 +85,10 @@ func (t *Tree) Support() Support { return t.support }
 func (t *Tree) try() error {
 	if !clonesIntoGroups() {
 		return errors.New("this kernel, or a seccomp filter, does not start processes in a control group (clone3)")
+	}
+	// To start in a group below is to move there, which takes this.
+	if path := filepath.Join(t.dir, "cgroup.procs"); unix.Access(path, unix.W_OK) != nil {
+		return fmt.Errorf("%s may not be written", path)
 	}
 	l, err := t.Take()
 	if err != nil {
@@ -106,8 +123,12 @@ func clonesIntoGroups() bool {
 	return errors.Is(clone3(&args.flags, 88), unix.EBADF)
 }
 
-// Take returns an empty leaf, which is the caller's until it calls Release.
+// Take returns an empty leaf, which is the caller's until it calls Release. A nil Tree has
+// none: ErrUnsupported.
 func (t *Tree) Take() (*Leaf, error) {
+	if t == nil {
+		return nil, ErrUnsupported
+	}
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -117,7 +138,6 @@ func (t *Tree) Take() (*Leaf, error) {
 		l := t.empty[n-1]
 		t.empty = t.empty[:n-1]
 		t.mu.Unlock()
-		l.begin()
 		return l, nil
 	}
 	t.mu.Unlock()
@@ -138,44 +158,31 @@ func (t *Tree) grow() (*Leaf, error) {
 		if err != nil {
 			return nil, err
 		}
-		l, err := t.hold(dir)
-		if err != nil {
-			_ = syscall.Rmdir(dir)
-			return nil, err
-		}
-		l.begin()
-		return l, nil
+		return &Leaf{tree: t, dir: dir, kill: t.support.Kill}, nil
 	}
-}
-
-func (t *Tree) hold(dir string) (*Leaf, error) {
-	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &Leaf{tree: t, dir: dir, file: f, kill: t.support.Kill}, nil
 }
 
 // Adopt returns a leaf that another program made for a try which this one takes over.
 // The error wraps fs.ErrNotExist when it is gone, and with it everything that was in it.
+// A nil Tree adopts none: ErrUnsupported.
 func (t *Tree) Adopt(path string) (*Leaf, error) {
+	if t == nil {
+		return nil, ErrUnsupported
+	}
 	if !strings.HasPrefix(filepath.Base(path), prefix) {
 		return nil, fmt.Errorf("%s is no leaf of ours", path)
 	}
-	l, err := t.hold(path)
-	if err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	l.limited = true // perhaps
-	return l, nil
+	return &Leaf{tree: t, dir: path, kill: t.support.Kill, limited: true}, nil // limited perhaps
 }
 
 // put takes a leaf back.
 func (t *Tree) put(l *Leaf) {
-	populated, err := l.Populated()
-	reusable := err == nil && !populated && !l.hasGroups() && (!l.limited || l.unlimit() == nil)
+	reusable := filepath.Dir(l.dir) == t.dir && l.isClean()
 	t.mu.Lock()
-	if reusable && !t.closed && len(t.empty) < t.room && filepath.Dir(l.dir) == t.dir {
+	if reusable && !t.closed && len(t.empty) < t.room {
 		t.empty = append(t.empty, l)
 		t.mu.Unlock()
 		return
@@ -211,8 +218,12 @@ func (l *Leaf) hasGroups() bool {
 }
 
 // Tidy removes empty leaves of programs that have ended, and of this one before an
-// execve. Call it when all tries that are to be taken over have been.
+// execve. Call it when all tries that are to be taken over have been. Nothing happens for
+// a nil Tree.
 func (t *Tree) Tidy() {
+	if t == nil {
+		return
+	}
 	entries, err := os.ReadDir(t.dir)
 	if err != nil {
 		return

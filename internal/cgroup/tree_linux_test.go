@@ -60,7 +60,12 @@ func take(t *testing.T, tree *Tree) *Leaf {
 func run(t *testing.T, l *Leaf, script string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/bin/bash", "-c", script)
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: l.FD()}
+	dir, err := l.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +218,13 @@ func TestAdoptAndTidy(t *testing.T) {
 	if tree == nil {
 		return
 	}
-	dead := filepath.Join(tree.dir, "executioner.1.1.")
-	alive := filepath.Join(tree.dir, prefix+"1."+startOf("1")+".1")
+	dead := filepath.Join(tree.dir, "executioner.1.1-"+pidSpace()+".")
+	alive := filepath.Join(tree.dir, prefix+"1."+startOf("1")+"-"+pidSpace()+".1")
+	foreign := filepath.Join(tree.dir, prefix+"1.1-1.1") // of another PID namespace
 	unknown := filepath.Join(tree.dir, "something")
 	earlier := filepath.Join(tree.dir, tree.own+"900") // of this program before an execve
 	used := take(t, tree)
-	for _, dir := range []string{dead + "1", dead + "2", dead + "3", alive, unknown, earlier} {
+	for _, dir := range []string{dead + "1", dead + "2", dead + "3", alive, foreign, unknown, earlier} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +236,7 @@ func TestAdoptAndTidy(t *testing.T) {
 	cmd := run(t, l, "sleep 1000")
 	tree.Tidy()
 	for dir, want := range map[string]bool{
-		dead + "1": true, dead + "2": false, dead + "3": false, alive: true, unknown: true, earlier: false, used.dir: true,
+		dead + "1": true, dead + "2": false, dead + "3": false, alive: true, foreign: true, unknown: true, earlier: false, used.dir: true,
 	} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s is there: %v", dir, err == nil)
@@ -243,7 +249,7 @@ func TestAdoptAndTidy(t *testing.T) {
 	_ = cmd.Wait()
 	l.Release()
 	used.Release()
-	for _, dir := range []string{alive, unknown} {
+	for _, dir := range []string{alive, foreign, unknown} {
 		_ = syscall.Rmdir(dir)
 	}
 	if _, err := tree.Adopt(dead + "9"); !errors.Is(err, fs.ErrNotExist) {

@@ -26,6 +26,8 @@ type Input struct {
 	// Exec runs a command in the job's environment and returns how it ended, with the
 	// beginning of what it wrote. An error means that it could not run to its end.
 	Exec func(ctx context.Context, command string, timeout time.Duration) (exit int, output []byte, err error)
+	// Custom makes the checks that the workflow defines; nil where it has none.
+	Custom *Custom
 }
 
 // Result is what a check found. A check that could not be made is not OK.
@@ -60,6 +62,12 @@ func Run(ctx context.Context, c workflow.Check, in Input) Result {
 	for _, k := range kinds() {
 		if k.doc.Name == c.Name {
 			detail := k.make(ctx, params{values: c.Params, expand: in.Env}, in)
+			return Result{OK: detail == "", Detail: oneLine(detail)}
+		}
+	}
+	if in.Custom != nil {
+		if custom := in.Custom.Find(c.Name); custom != nil {
+			detail := in.Custom.ask(ctx, custom, c.Params, in)
 			return Result{OK: detail == "", Detail: oneLine(detail)}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/history"
+	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -38,6 +39,9 @@ type Program struct {
 	Databases history.Databases
 	// WithPassword puts a password into the address of a database.
 	WithPassword func(address, password string) (string, error)
+	// Conditions evaluates the conditions of an attempt that is only simulated, see
+	// plan.Options.When. environ is what jobs would inherit.
+	Conditions func(environ []string, a runs.Attempt) func(job int, f plan.Facts) (bool, error)
 	// Build names the program's version.
 	Build Build
 }
@@ -96,7 +100,11 @@ type command struct {
 	database   string
 	durability string // of the command line
 	json       bool
-	old        bool // an old root flag is in use
+	params     []string         // --param, as given
+	kept       []workflow.Given // what a run that is resumed began with
+	later      bool             // the file is only looked at: required parameters may be missing
+	loose      bool             // of several files one has the parameters that are given: the others need not
+	old        bool             // an old root flag is in use
 }
 
 // report prints an error and returns the exit code for it.

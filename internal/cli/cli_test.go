@@ -50,7 +50,7 @@ func program() {
 			}
 			return cli.Backend{Runs: a.Runs, Store: a.Store(), Close: a.Close}, nil
 		},
-		Databases: app.Databases{}, WithPassword: app.WithPassword,
+		Databases: app.Databases{}, WithPassword: app.WithPassword, Conditions: app.Conditions,
 		Build: cli.Build{Version: "1.2.3", Revision: "0123456789abcdef", Time: "2026-01-31T12:00:00Z", Go: "go1.26", Platform: "linux/amd64"},
 	}))
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
-	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Bounds of what a shell is offered, and for how long it is kept waiting.
@@ -143,12 +143,8 @@ func (c *command) completeFileJobs(_ *cobra.Command, args []string, word string)
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	src, host, err := c.source(args[0])
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	wf, err := workflow.Load(src, host)
-	if err != nil {
+	wf := c.glance(args[0])
+	if wf == nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var offered []cobra.Completion
@@ -158,4 +154,80 @@ func (c *command) completeFileJobs(_ *cobra.Command, args []string, word string)
 		}
 	}
 	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeJobFlags has the flags that take jobs offer those of the file or run that was named.
+func (c *command) completeJobFlags(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "run":
+			c.completeFlag(cmd, "skip", inList(c.completeFileJobs))
+		case "plan":
+			c.completeFlag(cmd, "skip", inList(c.completePlanned))
+			c.completeFlag(cmd, "from", inList(c.completePlanned))
+		case "resume":
+			c.completeFlag(cmd, "skip", inList(c.completeResumed))
+			c.completeFlag(cmd, "from", inList(c.completeResumed))
+		}
+	}
+}
+
+// inList offers words for the last entry of a list with commas.
+func inList(offer completer) completer {
+	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		entries := splitIDs(word)
+		last := entries[len(entries)-1]
+		done := strings.TrimSuffix(word, last)
+		offered, directive := offer(cmd, args, last)
+		for i := range offered {
+			offered[i] = done + offered[i]
+		}
+		return offered, directive
+	}
+}
+
+// completeResumed offers the jobs of the run that was named, or else of the one that would
+// be resumed.
+func (c *command) completeResumed(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	application, _ := cmd.Flags().GetString("application")
+	return c.offerRunJobs(cmd, args, application, word)
+}
+
+// completePlanned offers the jobs of the run that --resume names, or else of the file.
+func (c *command) completePlanned(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if ref, _ := cmd.Flags().GetString("resume"); ref != "" {
+		return c.offerRunJobs(cmd, []string{ref}, "", word)
+	}
+	return c.completeFileJobs(cmd, args, word)
+}
+
+func (c *command) offerRunJobs(cmd *cobra.Command, args []string, application, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return c.completing(cmd, func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error) {
+		r, err := c.toResume(ctx, s, args, application)
+		if err != nil {
+			return nil, err
+		}
+		d, err := s.Show(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return offerJobs(d.View.Jobs, nil, word), nil
+	})
+}
+
+// completeOldParams offers the parameters of the file that -c names.
+func (c *command) completeOldParams(old *oldFlags) completer {
+	return func(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return c.completeParams(cmd, []string{old.config}, word)
+	}
+}
+
+// plainUsages takes the marks out of the texts of options, which a shell would show.
+func plainUsages(cmd *cobra.Command) {
+	plain := func(f *pflag.Flag) { _, f.Usage = pflag.UnquoteUsage(f) }
+	cmd.Flags().VisitAll(plain)
+	cmd.PersistentFlags().VisitAll(plain)
+	for _, sub := range cmd.Commands() {
+		plainUsages(sub)
+	}
 }

@@ -57,7 +57,7 @@ can't be brought back, except from a backup.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dry, "dry-run", false, "show which runs would go and why, and remove none")
 	flags.StringVar(&f.older, "older-than", "", "remove runs that ended so long `AGO` (30d, 12h)")
-	flags.StringVar(&f.failed, "failed-older-than", "", "the same for runs that did not succeed (default: as --older-than)")
+	flags.StringVar(&f.failed, "failed-older-than", "", "the same for those of them that did not succeed and ended so long `AGO` (default: as --older-than)")
 	flags.IntVar(&f.keep, "keep-runs", 0, "keep at most `N` that succeeded and N others of each application, 0 for any number")
 	flags.BoolVar(&f.imported, "imported", false, "apply the rules to runs from db import-legacy, too")
 	f.keepGiven = func() bool { return flags.Changed("keep-runs") }
@@ -172,7 +172,7 @@ func (c *command) printPruned(v *pruneJSON) error {
 	return nil
 }
 
-// tidy removes what is too old beside other work, at most once a day. Nothing that goes
+// tidy removes what is too old beside other work, now and then. Nothing that goes
 // wrong with it is worth more than a word, and that only to who asked for more.
 func (c *command) tidy(ctx context.Context, st store.Store, v view) {
 	if st == nil || ctx.Err() != nil {

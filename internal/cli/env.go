@@ -23,8 +23,9 @@ func (c *command) envCommand() *cobra.Command {
 		Short: "Show the environment that a job would get, and where each variable comes from",
 		Long: `Show the environment that a job would get, each variable with its value and where it
 comes from. Later ones win: inherited from this shell (as far as inherit_shell_env lets
-them), the workflow's env_variables, the job's, --env. The values of variables whose
-name says that they are secret are shown as ***, and so is such a value within another.`,
+them), parameters and secrets, the workflow's env_variables, the job's, --env. The values
+of secrets, and of variables whose name says that they are one, are shown as ***, and so
+is such a value within another.`,
 		Example: `  executioner env nightly.yaml --job load_customers
   executioner env nightly.yaml --job load_customers --env STAGE=test --json`,
 		Args:              exactly(1, "the workflow file"),
@@ -35,6 +36,7 @@ name says that they are secret are shown as ***, and so is such a value within a
 	}
 	cmd.Flags().StringVarP(&job, "job", "j", "", "the `JOB` (not needed when there is only one)")
 	cmd.Flags().StringArrayVar(&env, "env", nil, "set `NAME=VALUE` as run --env does (repeatable)")
+	c.paramFlag(cmd)
 	c.completeFlag(cmd, "job", c.completeFileJobs)
 	c.jsonFlag(cmd, "the variables with their origins")
 	return cmd
@@ -66,6 +68,7 @@ func addedVariables() []added {
 		{"EXECUTIONER_ATTEMPT", "which continuation of the run it is, from 1"},
 		{"EXECUTIONER_JOB", "the job's id"},
 		{"EXECUTIONER_TRY", "which start of the job in this attempt it is, from 1"},
+		{"EXECUTIONER_OUTPUT", "the file in which it may leave values for later jobs"},
 		{"EXECUTIONER_TASK", "all of these: the same try never has another one, so it can make a command's effects happen once"},
 	}
 }
@@ -83,7 +86,11 @@ func (c *command) showEnv(file string, job run.JobID, env []string) error {
 	if err != nil {
 		return err
 	}
-	resolved := workflow.ResolveEnv(wf, i, c.jobEnviron(), overrides)
+	shown := make([]string, len(wf.Secrets)) // what they are is nothing to be looked up for this
+	for n := range shown {
+		shown[n] = mask.Replacement
+	}
+	resolved := workflow.ResolveEnv(wf.WithSecrets(shown), i, c.jobEnviron(), overrides)
 	v := envJSON{
 		Application: wf.Application, Job: wf.Jobs[i].ID, Variables: hidden(resolved),
 		Warnings: append([]string{}, resolved.Warnings...), Added: addedVariables(),
@@ -113,9 +120,9 @@ func hidden(env workflow.Environment) []variable {
 	masker := local.Masker(env)
 	vars := make([]variable, len(env.Vars))
 	for i, v := range env.Vars {
-		vars[i] = variable{ResolvedVar: v, Secret: mask.SecretName(v.Name)}
+		vars[i] = variable{ResolvedVar: v, Secret: mask.SecretName(v.Name) || env.IsSecret(v.Name)}
 		vars[i].Value = masker.String(v.Value)
-		if vars[i].Secret && v.Value != "" {
+		if vars[i].Secret && v.Value != "" || v.Origin == workflow.OriginSecret {
 			vars[i].Value = mask.Replacement
 		}
 	}

@@ -85,7 +85,11 @@ func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
 			break
 		}
 		shown.add(&t)
-		if log != nil && (e.TakenUp == nil || t.Seq > e.TakenUp.Seq) {
+		switch {
+		case log == nil:
+		case e.TakenUp != nil && t.Seq < e.TakenUp.Seq:
+			log.Know(&t)
+		default:
 			log.Add(&t)
 		}
 	}
@@ -118,6 +122,7 @@ func (c *command) obey(e *runs.Execution, signals <-chan os.Signal, tell func(st
 				continue
 			}
 			tell(fmt.Sprintf("executioner: %s: killing the running jobs", sig))
+			e.Loop.Send(plan.Cancel{Reason: run.Interrupted, Detail: sig.String()}) // what cleans up has no time any more
 			e.Loop.Kill()
 		}
 	}()

@@ -29,7 +29,9 @@ func (c *command) initCommand() *cobra.Command {
 		Use:   "init [FILE]",
 		Short: "Write a first workflow, with comments, that runs as it is",
 		Long: `Write a first workflow that runs as it is, with comments that explain its fields. The
-jobs work in the current directory. A file that is there already is left alone.`,
+jobs work in the current directory. A file that is there already is left alone. Beside
+it goes ` + schemaFile + `, with which editors complete and check fields; it is not
+needed to run the workflow.`,
 		Example: `  executioner init
   executioner run workflow.yaml`,
 		Args:              atMost(1, "one file"),
@@ -74,13 +76,21 @@ func (c *command) writeFirst(file string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the workflow file can't be written")
 	}
+	also := ""
+	schema, err := writeSchema(file)
+	switch {
+	case err != nil:
+		return err
+	case schema != "":
+		also = "wrote " + clean(schema) + ", for editors\n"
+	}
 	q := quote(file)
 	return c.print(fmt.Sprintf(`wrote %s
-
+%s
 check it:    executioner validate %s
 see a plan:  executioner plan %s
 run it:      executioner run %s
-`, clean(file), q, q, q))
+`, clean(file), also, q, q, q))
 }
 
 // yamlString writes text as a YAML string: a double-quoted one is what Go writes,

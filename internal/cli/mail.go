@@ -48,7 +48,7 @@ func (c *command) sendMail(ctx context.Context, d runs.Details, m notify.Mail, s
 // mailPassword resolves ${NAME} in the password from the caller's environment and the
 // application's variables, whatever of it jobs inherit.
 func (c *command) mailPassword(a runs.Attempt) string {
-	app := &workflow.Workflow{Inherit: workflow.Inherit{All: true}, Env: a.Workflow.Env, Jobs: make([]workflow.Job, 1)}
+	app := &workflow.Workflow{Inherit: workflow.Inherit{All: true}, Params: a.Workflow.Params, Secrets: a.Workflow.Secrets, Env: a.Workflow.Env, Jobs: make([]workflow.Job, 1)}
 	return workflow.ResolveEnv(app, 0, c.jobEnviron(), a.Options.Env).Expand(a.Workflow.Mail.Password)
 }
 

@@ -162,6 +162,6 @@ func (c *command) listOld(cmd *cobra.Command, args []string, limit int) error {
 
 func (c *command) showOld(cmd *cobra.Command, ref string) error {
 	return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
-		return c.showRun(ctx, s, ref)
+		return c.showRun(ctx, s, ref, false)
 	})
 }

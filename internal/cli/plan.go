@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,8 @@ func (c *command) planCommand() *cobra.Command {
 		Short: "Show what a run would do, and run nothing",
 		Long: `Show the order in which jobs would start, which of them could run at the same time,
 the chain that takes the longest, and what would be skipped and why. The flags are
-those of run and resume. Nothing is run and nothing is recorded.
+those of run and resume. Nothing is run and nothing is recorded. More than 20 jobs in a
+row that are of one matrix, foreach or sub-workflow are shown as one; --json has all.
 
 With --resume RUN it shows what going on with that run would do: with the workflow
 that was stored with the run or, when FILE is given, with the file as it is now.`,
@@ -48,6 +50,7 @@ that was stored with the run or, when FILE is given, with the file as it is now.
 		},
 	}
 	f.planFlags(cmd)
+	c.paramFlag(cmd)
 	f.exclusive(cmd)
 	cmd.Flags().StringVar(&f.resume, "resume", "", "show what resuming this `RUN` would do")
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "with --resume: run only the jobs that failed")
@@ -69,17 +72,11 @@ func (c *command) plan(cmd *cobra.Command, file string, f *planFlags) error {
 		return fault.New(fault.Usage, "--failed-only and --from need --resume RUN").
 			WithHint("for example: executioner plan --resume %s --failed-only", runs.Latest)
 	}
-	var wf *workflow.Workflow
-	if file != "" {
-		if wf, err = c.load(file); err != nil {
-			return err
-		}
-	}
 	var p *runs.Preview
 	if f.resume != "" {
-		p, err = c.previewResume(cmd.Context(), f.resume, runs.Resume{Current: wf, Options: opt})
+		p, err = c.previewResume(cmd.Context(), f.resume, file, runs.Resume{Options: opt})
 	} else {
-		p, err = runs.PreviewRun(wf, opt, c.usual(cmd.Context(), wf.Application))
+		p, err = c.previewRun(cmd.Context(), file, opt)
 	}
 	if err != nil {
 		return err
@@ -105,10 +102,37 @@ func (c *command) usual(ctx context.Context, application string) *runs.Usual {
 	return usual
 }
 
-func (c *command) previewResume(ctx context.Context, ref string, req runs.Resume) (*runs.Preview, error) {
+func (c *command) previewRun(ctx context.Context, file string, opt runs.Options) (*runs.Preview, error) {
+	wf, err := c.load(file)
+	if err != nil {
+		return nil, err
+	}
+	return runs.PreviewRun(wf, opt, c.usual(ctx, wf.Application))
+}
+
+// previewResume shows what a resume would do, with the parameters that it would have. An
+// empty file stands for the stored workflow.
+func (c *command) previewResume(ctx context.Context, ref, file string, req runs.Resume) (*runs.Preview, error) {
 	var p *runs.Preview
 	err := c.peek(ctx, func(s *runs.Service) error {
 		r, err := s.Find(ctx, ref, "")
+		if err != nil {
+			return err
+		}
+		stored, err := s.Workflow(ctx, r.Attempt.Hash)
+		if err != nil {
+			return err
+		}
+		if err := c.regiven(&req); err != nil {
+			return err
+		}
+		switch {
+		case file != "":
+			c.keepParams(r, stored)
+			req.Current, err = c.load(file)
+		case len(c.params) > 0: // a resume would say the same
+			_, err = stored.Regive(req.Params, req.Now)
+		}
 		if err != nil {
 			return err
 		}
@@ -140,8 +164,12 @@ type planJSON struct {
 }
 
 type plannedJob struct {
-	ID      run.JobID `json:"id"`
-	Seconds *float64  `json:"usual_seconds,omitempty"`
+	ID      run.JobID     `json:"id"`
+	Seconds *float64      `json:"usual_seconds,omitempty"`
+	When    string        `json:"when,omitempty"`
+	Always  bool          `json:"always,omitempty"`
+	Hook    workflow.Hook `json:"hook,omitempty"`
+	MayFail bool          `json:"continue_on_error,omitempty"`
 }
 
 type skippedJob struct {
@@ -158,7 +186,8 @@ func planView(p *runs.Preview) planJSON {
 		Order:        make([]plannedJob, len(p.Starts)), Skipped: make([]skippedJob, len(p.Skipped)),
 	}
 	for n, i := range p.Starts {
-		v.Order[n].ID = p.Workflow.Jobs[i].ID
+		j := &p.Workflow.Jobs[i]
+		v.Order[n] = plannedJob{ID: j.ID, When: j.When, Always: j.Always, Hook: j.Hook, MayFail: j.ContinueOnError}
 		if d, ok := p.Expected(i); ok {
 			v.Order[n].Seconds = inSeconds(d)
 		}
@@ -167,7 +196,7 @@ func planView(p *runs.Preview) planJSON {
 		v.Waves[n] = ids(p, wave)
 	}
 	for n, s := range p.Skipped {
-		v.Skipped[n] = skippedJob{p.Workflow.Jobs[s.Job].ID, s.Reason, skippedPlan(s.Reason)}
+		v.Skipped[n] = skippedJob{p.Workflow.Jobs[s.Job].ID, s.Reason, skippedPlan(p, s)}
 	}
 	if d, known := critical(p); known {
 		v.CriticalSeconds = inSeconds(d)
@@ -233,16 +262,50 @@ func printOrder(out *bufio.Writer, p *runs.Preview) {
 		fmt.Fprint(out, "\nno job would run\n")
 		return
 	}
-	fmt.Fprint(out, "\norder of starts\n")
+	fmt.Fprintf(out, "\norder of starts%s\n", assumed(p))
 	var t table
-	for n, i := range p.Starts {
+	for n := 0; n < len(p.Starts); {
+		i := p.Starts[n]
+		j := &p.Workflow.Jobs[i]
+		if many := together(p.Workflow, p.Starts[n:], peculiar); many > 1 {
+			t.add(fmt.Sprintf("%d-%d", n+1, n+many), fmt.Sprintf("%s (%d jobs)", oneLine(string(written(j))), many), "", oneLine(peculiar(j)))
+			n += many
+			continue
+		}
 		usual := ""
 		if d, ok := p.Expected(i); ok {
 			usual = "usually " + runs.Short(d)
 		}
-		t.add(itoa(n+1), oneLine(string(p.Workflow.Jobs[i].ID)), usual)
+		n++
+		t.add(itoa(n), oneLine(string(j.ID)), usual, oneLine(peculiar(j)))
 	}
 	t.write(out, "  ", nil)
+}
+
+// assumed says of a plan with conditions what it can't know.
+func assumed(p *runs.Preview) string {
+	if slices.ContainsFunc(p.Starts, func(i int) bool { return p.Workflow.Jobs[i].When != "" }) {
+		return " (when every condition holds)"
+	}
+	return ""
+}
+
+// peculiar says what is different about the start of a job.
+func peculiar(j *workflow.Job) string {
+	var all []string
+	if j.Hook != workflow.NoHook {
+		all = append(all, "at the end (on_"+string(j.Hook)+")")
+	}
+	if j.Always {
+		all = append(all, "always")
+	}
+	if j.When != "" {
+		all = append(all, "when "+j.When)
+	}
+	if j.ContinueOnError {
+		all = append(all, "may fail")
+	}
+	return strings.Join(all, ", ")
 }
 
 func printWaves(out *bufio.Writer, p *runs.Preview) {
@@ -257,11 +320,17 @@ func printWaves(out *bufio.Writer, p *runs.Preview) {
 }
 
 func printIDs(out *bufio.Writer, p *runs.Preview, jobs []int, between string) {
-	for n, i := range jobs {
+	for n := 0; n < len(jobs); {
 		if n > 0 {
 			_, _ = out.WriteString(between)
 		}
-		_, _ = out.WriteString(oneLine(string(p.Workflow.Jobs[i].ID)))
+		j := &p.Workflow.Jobs[jobs[n]]
+		many := together(p.Workflow, jobs[n:], func(*workflow.Job) string { return "" })
+		if n += many; many > 1 {
+			fmt.Fprintf(out, "%s (%d jobs)", oneLine(string(written(j))), many)
+			continue
+		}
+		_, _ = out.WriteString(oneLine(string(j.ID)))
 	}
 	_ = out.WriteByte('\n')
 }
@@ -285,23 +354,51 @@ func printSkipped(out *bufio.Writer, p *runs.Preview) {
 	fmt.Fprint(out, "\nnot run\n")
 	var t table
 	for _, s := range p.Skipped {
-		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), skippedPlan(s.Reason))
+		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), oneLine(skippedPlan(p, s)))
 	}
 	t.write(out, "  ", nil)
 }
 
 // skippedPlan says why a job would not run.
-func skippedPlan(r run.Reason) string {
-	switch r {
+func skippedPlan(p *runs.Preview, s runs.SkippedJob) string {
+	j := &p.Workflow.Jobs[s.Job]
+	switch s.Reason {
 	case run.SkipRequested:
 		return "skipped because --skip names it; what depends on it goes on"
 	case run.AlreadySucceeded:
 		return "it has succeeded already"
 	case run.NotSelected:
 		return "left out by --failed-only: it did not fail"
+	case run.FailuresAllowed:
+		return "it failed, and may"
+	case run.ConditionFalse:
+		return "its condition did not hold, and --failed-only asks for failed jobs"
+	case run.DependencySkipped:
+		if s.Cause == "" {
+			return "what it depends on was skipped"
+		}
+		return "it depends on " + string(s.Cause) + ", which would be skipped"
+	case run.NotNeeded:
+		return notNeeded(p.Workflow, j, s.Cause)
 	default:
-		return string(r)
+		return string(s.Reason)
 	}
+}
+
+// notNeeded says when a job would run that waits for another ending than success.
+func notNeeded(wf *workflow.Workflow, j *workflow.Job, cause run.JobID) string {
+	switch {
+	case j.Hook == workflow.HookFailure:
+		return "at the end (on_failure): only if the run does not succeed"
+	case j.Hook == workflow.HookSuccess:
+		return "at the end (on_success): only if the run succeeds"
+	}
+	for n, need := range j.Needs {
+		if wf.Jobs[need].ID == cause {
+			return "only on " + string(j.Ending(n)) + " of " + string(cause)
+		}
+	}
+	return "what it waits for ended otherwise"
 }
 
 // runLine is the command that does what was planned.
@@ -329,6 +426,9 @@ func (c *command) runLine(p *runs.Preview, file string, f *planFlags) string {
 			v.Value = mask.Replacement
 		}
 		flag(true, "--env "+quote(v.Name+"="+v.Value))
+	}
+	for _, text := range c.paramsAgain(p.Workflow) {
+		flag(true, "-p "+quote(text))
 	}
 	flag(f.failedOnly, "--failed-only")
 	flag(len(f.from) > 0, "--from "+quote(strings.Join(f.from, ",")))

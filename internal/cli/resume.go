@@ -45,6 +45,7 @@ is read again, and what changed since is shown first.`,
 	}
 	f.durability = &c.durability
 	f.flags(cmd)
+	c.paramFlagOf(cmd, c.completeRunParams)
 	f.exclusive(cmd)
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "run only the jobs that failed")
 	cmd.Flags().StringArrayVar(&f.from, "from", nil, "run these `JOBS` and all that depends on them again, even if they succeeded")
@@ -70,7 +71,17 @@ func (c *command) resume(cmd *cobra.Command, args []string, f *resumeFlags) erro
 		if err != nil {
 			return nil, err
 		}
+		stored, err := s.Workflow(ctx, r.Attempt.Hash)
+		if err != nil {
+			return nil, err
+		}
+		if err := envIsNoParam(stored, opt.Env); err != nil {
+			return nil, err
+		}
 		req := runs.Resume{Options: opt}
+		if err := c.regiven(&req); err != nil {
+			return nil, err
+		}
 		if f.current {
 			if req.Current, err = c.current(ctx, s, r, f.file); err != nil {
 				return nil, err
@@ -95,11 +106,12 @@ func (c *command) current(ctx context.Context, s *runs.Service, r store.Run, fil
 	if file == "" {
 		return nil, fault.New(fault.Usage, "run %d was not read from a file", r.ID).WithHint("name one with --file FILE")
 	}
-	wf, err := c.load(file)
+	stored, err := s.Workflow(ctx, r.Attempt.Hash)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := s.Workflow(ctx, r.Attempt.Hash)
+	c.keepParams(r, stored)
+	wf, err := c.loadToRun(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/nearest"
+	"github.com/executionerhq/executioner/internal/runs"
 )
 
 const exitCodes = `Exit codes: 0 all succeeded, 1 a job failed, 2 wrong usage, 3 invalid workflow, 4 not
@@ -44,9 +49,9 @@ each thing happened. It needs no server and no set-up.
 	root.PersistentFlags().StringVar(&c.database, "database", "", "`ADDRESS` of the history: a file, postgres://… or oracle://… (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
 	_ = root.MarkPersistentFlagFilename("database")
 	old.flags(root)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Usage, "%s", err).WithHint("%s --help shows what there is", cmd.CommandPath())
-	})
+	c.paramFlagOf(root, c.completeOldParams(old))
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand())
 	for _, g := range c.groups() {
 		root.AddGroup(&cobra.Group{ID: g.name, Title: g.name + ":"})
 		for _, sub := range g.commands {
@@ -54,7 +59,56 @@ each thing happened. It needs no server and no set-up.
 			root.AddCommand(sub)
 		}
 	}
+	c.completeJobFlags(root)
+	if len(c.Args) > 0 && strings.HasPrefix(c.Args[0], cobra.ShellCompRequestCmd) {
+		plainUsages(root)
+	}
 	return root
+}
+
+// wrongFlag reports a flag that can't be used as it stands.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	wrong := fault.New(fault.Usage, "%s", err)
+	switch text := err.Error(); {
+	case text == "unknown flag: --dry-run" && (cmd.Name() == "run" || cmd.Name() == "resume"):
+		return wrong.WithHint("executioner plan shows what would run, and runs nothing")
+	case text == "flag needs an argument: --resume":
+		return wrong.WithHint("name a run: --resume 12, or --resume %s for the newest", runs.Latest)
+	}
+	return wrong.WithHint("%s --help shows what there is", cmd.CommandPath())
+}
+
+// helpCommand is help for a command that is named, which must exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show what a command does, and its options",
+		Long:  "Show what a command does, and its options: the same as COMMAND --help.",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			parent, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var offered []cobra.Completion
+			for _, sub := range parent.Commands() {
+				if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), word) {
+					offered = append(offered, sub.Name()+"\t"+sub.Short)
+				}
+			}
+			return offered, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			named, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 && named.HasSubCommands() {
+				return unknownCommand(named, rest[0])
+			}
+			named.InitDefaultHelpFlag()
+			return named.Help()
+		},
+	}
 }
 
 // group is commands under one heading of the help text.
@@ -66,8 +120,9 @@ type group struct {
 // groups are all commands.
 func (c *command) groups() []group {
 	return []group{
-		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
-		{"Runs", []*cobra.Command{c.runsCommand(), c.logsCommand(), c.explainCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
+		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.lintCommand(), c.showCommand(), c.paramsCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
+		{"Tools for workflow files", []*cobra.Command{c.fmtCommand(), c.graphCommand(), c.diffCommand(), c.mergeCommand(), c.extractCommand(), c.convertCommand(), c.migrateCommand(), c.schemaCommand(), c.simulateCommand(), c.testCommand()}},
+		{"Runs", []*cobra.Command{c.runsCommand(), c.logsCommand(), c.explainCommand(), c.reproCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
 		{"Other", []*cobra.Command{c.dbCommand(), c.doctorCommand(), c.versionCommand(), c.completionCommand()}},
 	}
 }
@@ -94,13 +149,42 @@ func unknownCommand(parent *cobra.Command, word string) error {
 	}
 	path := parent.CommandPath()
 	err := fault.New(fault.Usage, "there is no command %q", path+" "+word)
+	if also := elsewhere(word); also != "" && !parent.HasParent() {
+		return err.WithHint("did you mean: %s %s?", path, also)
+	}
 	if near := nearest.Of(word, names); near != "" {
 		return err.WithHint("did you mean: %s %s?", path, near)
 	}
 	if parent.HasParent() {
 		return err.WithHint("%s --help shows its commands", path)
 	}
-	return err.WithHint("to run a file: executioner run %s; executioner --help shows all commands", quote(word))
+	if _, missing := os.Stat(word); missing == nil || filepath.Ext(word) != "" {
+		return err.WithHint("to run a file: executioner run %s; executioner --help shows all commands", quote(word))
+	}
+	return err.WithHint("executioner --help shows all commands")
+}
+
+// elsewhere returns the command for what other programs call so.
+func elsewhere(word string) string {
+	switch word {
+	case "list", "ls", "ps", "history":
+		return "runs list"
+	case "status", "state", "info":
+		return "runs show @latest"
+	case "start", "exec", "execute", "submit":
+		return "run"
+	case "stop", "kill", "abort":
+		return "cancel"
+	case "retry", "restart", "rerun", "continue":
+		return "resume"
+	case "check":
+		return "validate"
+	case "why":
+		return "explain"
+	case "backup", "import", "prune", "stats":
+		return "db " + word
+	}
+	return ""
 }
 
 // exactly asks for n arguments, which are called what.
@@ -108,11 +192,11 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < n:
-			return fault.New(fault.Usage, "%s needs %s", cmd.CommandPath(), what).WithHint("%s", cmd.UseLine())
+			return tooFew(cmd, what)
 		case n == 0 && len(args) > 0:
 			return fault.New(fault.Usage, "%s takes no argument, but there is %q", cmd.CommandPath(), args[0]).WithHint("%s", cmd.UseLine())
 		case len(args) > n:
-			return fault.New(fault.Usage, "%s takes %s only, not also %q", cmd.CommandPath(), what, args[n]).WithHint("%s", cmd.UseLine())
+			return tooMany(cmd, args[n], fault.New(fault.Usage, "%s takes %s only, not also %q", cmd.CommandPath(), what, args[n]))
 		}
 		return nil
 	}
@@ -122,7 +206,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 func atLeast(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {
-			return fault.New(fault.Usage, "%s needs %s", cmd.CommandPath(), what).WithHint("%s", cmd.UseLine())
+			return tooFew(cmd, what)
 		}
 		return nil
 	}
@@ -132,10 +216,25 @@ func atLeast(n int, what string) cobra.PositionalArgs {
 func atMost(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return fault.New(fault.Usage, "%s takes %s at most, not also %q", cmd.CommandPath(), what, args[n]).WithHint("%s", cmd.UseLine())
+			return tooMany(cmd, args[n], fault.New(fault.Usage, "%s takes %s at most, not also %q", cmd.CommandPath(), what, args[n]))
 		}
 		return nil
 	}
+}
+
+func tooFew(cmd *cobra.Command, what string) error {
+	err := fault.New(fault.Usage, "%s needs %s", cmd.CommandPath(), what)
+	if strings.HasPrefix(what, "a run") {
+		return err.WithHint("%s; the newest run is %s", cmd.UseLine(), runs.Latest)
+	}
+	return err.WithHint("%s", cmd.UseLine())
+}
+
+func tooMany(cmd *cobra.Command, arg string, err *fault.Error) error {
+	if name, _, is := strings.Cut(arg, "="); is && validName(name) && cmd.Flags().Lookup("param") != nil {
+		return err.WithHint("a parameter is given with -p: -p %s", quote(arg))
+	}
+	return err.WithHint("%s", cmd.UseLine())
 }
 
 func (c *command) jsonFlag(cmd *cobra.Command, what string) {

@@ -72,13 +72,31 @@ func (h *how) options() (runs.Options, error) {
 func jobIDs(lists []string) []run.JobID {
 	var ids []run.JobID
 	for _, list := range lists {
-		for id := range strings.SplitSeq(list, ",") {
+		for _, id := range splitIDs(list) {
 			if id = strings.TrimSpace(id); id != "" {
 				ids = append(ids, run.JobID(id))
 			}
 		}
 	}
 	return ids
+}
+
+// splitIDs splits at commas, but not within brackets: build[linux,x] is one job.
+func splitIDs(list string) []string {
+	var ids []string
+	start, depth := 0, 0
+	for i := range len(list) {
+		switch {
+		case list[i] == '[':
+			depth++
+		case list[i] == ']' && depth > 0:
+			depth--
+		case list[i] == ',' && depth == 0:
+			ids = append(ids, list[start:i])
+			start = i + 1
+		}
+	}
+	return append(ids, list[start:])
 }
 
 // parseEnv reads NAME=VALUE and, as the Python program did, NAME=V,NAME2=V2. A comma
@@ -101,6 +119,17 @@ func parseEnv(lists []string) ([]workflow.Var, error) {
 		}
 	}
 	return vars, nil
+}
+
+// envIsNoParam refuses to set a parameter by --env, where nobody checks its value.
+func envIsNoParam(wf *workflow.Workflow, env []workflow.Var) error {
+	for _, v := range env {
+		if wf.Param(v.Name) != nil {
+			return fault.New(fault.Usage, "%s is a parameter of %s and can't be set with --env", v.Name, wf.Application).
+				WithHint("give it with -p, which checks it: -p %s=VALUE", v.Name)
+		}
+	}
+	return nil
 }
 
 // validName reports whether a shell could set a variable of that name.
@@ -126,6 +155,7 @@ The exit code tells the result: 0 all succeeded, 1 a job failed, 130 interrupted
 Ctrl-C stops the running jobs with grace, once more kills them; the run can be resumed.`,
 		Example: `  executioner run nightly.yaml
   executioner run nightly.yaml --workers 4 --skip report,mail --env STAGE=test
+  executioner run nightly.yaml -p day=2026-01-31 -p @site.yaml
   executioner run nightly.yaml --json | jq -r 'select(.to == "FAILED").job'`,
 		Args:              exactly(1, "the workflow file"),
 		ValidArgsFunction: completeFiles,
@@ -135,6 +165,7 @@ Ctrl-C stops the running jobs with grace, once more kills them; the run can be r
 	}
 	h.durability = &c.durability
 	h.flags(cmd)
+	c.paramFlag(cmd)
 	h.exclusive(cmd)
 	c.jsonFlag(cmd, "one JSON object per line for each change, and the run at the end")
 	return cmd
@@ -145,12 +176,17 @@ func (c *command) run(cmd *cobra.Command, file string, h *how) error {
 	if err != nil {
 		return err
 	}
-	wf, err := c.load(file)
+	wf, err := c.loadToRun(cmd.Context(), file)
 	if err != nil {
 		return err
 	}
+	if err := envIsNoParam(wf, opt.Env); err != nil {
+		return err
+	}
 	h.view.json = c.json
+	made := c.newHistory()
 	return c.execute(cmd, h.view, func(ctx context.Context, s *runs.Service) (*runs.Execution, error) {
+		c.beforeRun(ctx, s, wf.Application, made)
 		return s.Submit(ctx, wf, opt)
 	})
 }

@@ -16,22 +16,25 @@ import (
 )
 
 func (c *command) runsShowCommand() *cobra.Command {
+	all := false
 	cmd := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a run, its jobs, and what to do next",
 		Long: `Show a run with all of its jobs, each as of the last attempt that ran it, and the
 commands of those that failed. RUN is a number, @latest, or @failed for the newest
-run that ended without success.`,
+run that ended without success. Of a matrix, foreach or sub-workflow of more than 20
+jobs those that are alike and need no look are one line, unless --all is given.`,
 		Example: `  executioner runs show 12
   executioner runs show @failed --json | jq '.jobs[] | select(.exit_code > 0)'`,
 		Args:              exactly(1, "a run"),
 		ValidArgsFunction: c.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
-				return c.showRun(ctx, s, args[0])
+				return c.showRun(ctx, s, args[0], all)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "a line for each job, however many")
 	c.jsonFlag(cmd, "the run and its jobs")
 	return cmd
 }
@@ -49,7 +52,7 @@ func (c *command) details(ctx context.Context, s *runs.Service, ref string) (run
 	return d, c.maskView(&d)
 }
 
-func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) error {
+func (c *command) showRun(ctx context.Context, s *runs.Service, ref string, all bool) error {
 	d, err := c.details(ctx, s, ref)
 	if err != nil {
 		return err
@@ -60,8 +63,9 @@ func (c *command) showRun(ctx context.Context, s *runs.Service, ref string) erro
 	}
 	out := bufio.NewWriterSize(c.Out, 1<<16)
 	c.showTotals(out, &d)
-	c.showJobs(out, d.View.Jobs)
-	showFailed(out, d.View.Jobs)
+	c.showJobs(out, jobRows(d.Workflow, d.View.Jobs, all))
+	showValues(out, d.View.Jobs)
+	showFailed(out, d.View.Jobs, all)
 	if err := c.showLeft(ctx, s, out, &d.View); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (c *command) showTotals(w *bufio.Writer, d *runs.Details) {
 	fmt.Fprintf(w, "  directory  %s\n", oneLine(v.WorkingDir))
 	fmt.Fprintf(w, "  started    %s\n", stamp(v.StartedAt))
 	fmt.Fprintf(w, "  ended      %s%s\n", stamp(v.EndedAt), took(v.Seconds))
-	fmt.Fprintf(w, "  jobs       %s\n", counts(v.Counts))
+	fmt.Fprintf(w, "  jobs       %s\n", counts(tally(v)))
 	fmt.Fprintf(w, "  log        %s\n", oneLine(name(v.Log)))
 	if len(d.Attempts) < 2 {
 		return
@@ -119,21 +123,21 @@ func at(t time.Time) *time.Time {
 	return &t
 }
 
-func (c *command) showJobs(w *bufio.Writer, jobs []runs.JobView) {
+func (c *command) showJobs(w *bufio.Writer, rows []jobRow) {
 	var t table
 	t.add("JOB", "ATTEMPT", "STATE", "START", "END", "DURATION", "TRIES", "WHY")
 	now := time.Now()
-	for i := range jobs {
-		j := &jobs[i]
+	for i := range rows {
+		r := &rows[i]
 		attempt, tries := "-", "-"
-		if j.Attempt > 0 {
-			attempt = "#" + itoa(j.Attempt)
+		if r.job.Attempt > 0 {
+			attempt = "#" + itoa(r.job.Attempt)
 		}
-		if j.Tries > 0 {
-			tries = itoa(j.Tries)
+		if r.tries > 0 {
+			tries = itoa(r.tries)
 		}
-		t.add(oneLine(string(j.ID)), attempt, j.State.String(), stamp(j.StartedAt), stamp(j.EndedAt),
-			lasted(j.StartedAt, j.EndedAt, now), tries, jobWhy(j))
+		t.add(oneLine(r.label), attempt, r.job.State.String(), stamp(r.from), stamp(r.to),
+			lasted(r.from, r.to, now), tries, jobWhy(r.job))
 	}
 	p := c.paint()
 	fmt.Fprintln(w)
@@ -142,7 +146,7 @@ func (c *command) showJobs(w *bufio.Writer, jobs []runs.JobView) {
 		case row == 0:
 			return p.bold(padded)
 		case column == 2:
-			return p.state(jobs[row-1].State, padded)
+			return p.state(rows[row-1].job.State, padded)
 		default:
 			return padded
 		}
@@ -171,19 +175,24 @@ func jobWhy(j *runs.JobView) string {
 	}
 }
 
-func showFailed(w io.Writer, jobs []runs.JobView) {
-	first := true
+func showFailed(w io.Writer, jobs []runs.JobView, all bool) {
+	shown := 0
 	for i := range jobs {
 		j := &jobs[i]
 		if j.State != run.Failed && j.State != run.Timeout || j.Override != nil {
 			continue
 		}
-		if first {
+		if shown++; shown > summaryJobs && !all {
+			continue
+		}
+		if shown == 1 {
 			fmt.Fprint(w, "\nfailed commands\n")
-			first = false
 		}
 		fmt.Fprintf(w, "  %s: %s\n", oneLine(string(j.ID)), strings.ReplaceAll(clean(j.Command), "\n", "\n    "))
 		fmt.Fprintf(w, "    log: %s\n", oneLine(name(j.Log)))
+	}
+	if shown > summaryJobs && !all {
+		fmt.Fprintf(w, "  … and %d more: --all shows them\n", shown-summaryJobs)
 	}
 }
 

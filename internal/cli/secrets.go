@@ -14,7 +14,7 @@ func (c *command) masking(wf *workflow.Workflow, overrides []workflow.Var) func(
 	var shared *mask.Masker
 	made := false
 	return func(i int) *mask.Masker {
-		if len(wf.Jobs[i].Env) > 0 {
+		if !env.Shared(i) {
 			return local.Masker(env.Resolve(i))
 		}
 		if !made {

@@ -27,9 +27,6 @@ func left(all []Remains) Check {
 		for i := range all {
 			if all[i].Fate == fate {
 				ids = append(ids, all[i].Run.String())
-				if fate == Stale {
-					todo = append(todo, "rm -r "+quoted(all[i].Dir))
-				}
 			}
 		}
 		if len(ids) == 0 {
@@ -43,18 +40,14 @@ func left(all []Remains) Check {
 	tell(Interrupted, "%s interrupted", "executioner resume %s carries a run on")
 	tell(Orphaned, "%s ended, but processes still looked after", "executioner cancel %s ends what is left of a run")
 	tell(Unknown, "%s not found out about", "see what is said about the database, then look for run %s again")
-	tell(Stale, "%s ended, with a directory left that nobody needs", "")
 	verdict := OK
 	if len(todo) > 0 {
 		verdict = Limited
 	}
+	tell(Stale, "%s ended, with a directory left that the next run removes", "")
 	tell(Going, "%s going on", "")
 	if len(told) == 0 {
 		told = []string{"no run has left anything behind"}
-	}
-	todo = slices.Compact(todo)
-	if more := len(todo) - 3; more > 0 {
-		todo = append(todo[:3], fmt.Sprintf("and %d more", more))
 	}
 	return of(Keeping, Check{Name: "runs", Verdict: verdict, Text: strings.Join(told, "; "), ToDo: strings.Join(todo, "; ")})[0]
 }
@@ -69,17 +62,6 @@ func runs(ids []string) string {
 		ids = append(slices.Clone(ids[:most]), fmt.Sprintf("%d more", more))
 	}
 	return "runs " + strings.Join(ids, ", ")
-}
-
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // at says which directory checks are about.

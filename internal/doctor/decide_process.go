@@ -2,13 +2,10 @@ package doctor
 
 import "math"
 
-// without is what is done where there are no control groups, which is everywhere so far.
-const without = "this version finds the processes of a job by mark, cookie, session and parent"
-
 func (f *ProcessFacts) decide() []Check {
 	return of(Processes,
 		ok("kernel", "Linux "+f.Kernel),
-		f.proc(), f.reaper(), f.marks(), f.pidfd(), f.exitStatus(), f.children(), f.groups(), f.namespace())
+		f.proc(), f.reaper(), f.marks(), f.pidfd(), f.exitStatus(), f.children(), f.groups(), f.limits(), f.namespace())
 }
 
 func (f *ProcessFacts) proc() Check {
@@ -64,15 +61,34 @@ func (f *ProcessFacts) children() Check {
 
 func (f *ProcessFacts) groups() Check {
 	g := &f.Groups
-	switch {
-	case !g.Leaves:
-		return ok("control groups", "a job can't have a control group of its own ("+g.NoLeaves+"); "+without+" instead")
-	case !g.Kill:
-		return ok("control groups", "could be made in "+g.Dir+", but not killed at once (Linux before 5.14); "+without)
-	case g.NoLimits != "":
-		return ok("control groups", "could be made in "+g.Dir+", without limits ("+g.NoLimits+"); "+without)
+	if !g.Leaves {
+		return ok("control groups", "a job can't have a control group of its own ("+g.NoLeaves+"); its processes are found by mark, cookie, session and parent instead")
 	}
-	return ok("control groups", "could be made in "+g.Dir+", with limits of memory and processes; "+without)
+	text := "each job gets one of its own in " + g.Dir
+	if !g.Kill {
+		text += ", which can't be killed at once (Linux before 5.14)"
+	}
+	return ok("control groups", text)
+}
+
+// limits says which limits of jobs hold here. Nothing is wrong without, unless a job has
+// some: then its run says so.
+func (f *ProcessFacts) limits() Check {
+	g := &f.Groups
+	why := g.NoLimits
+	if !g.Leaves {
+		why = "a job can't have a control group of its own"
+	}
+	const help = "; run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
+	switch {
+	case g.Leaves && g.Memory && g.PIDs:
+		return ok("job limits", "memory_limit and max_processes are enforced")
+	case g.Leaves && g.Memory:
+		return ok("job limits", "memory_limit is enforced, max_processes is not ("+why+")"+help)
+	case g.Leaves && g.PIDs:
+		return ok("job limits", "max_processes is enforced, memory_limit is not ("+why+")"+help)
+	}
+	return ok("job limits", "memory_limit and max_processes can't be enforced ("+why+")"+help)
 }
 
 func (f *ProcessFacts) namespace() Check {

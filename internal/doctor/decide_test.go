@@ -36,6 +36,8 @@ func fine() *Facts {
 	}
 }
 
+const limitsHelp = "; run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
+
 // lines writes checks so that they can be compared at a glance.
 func lines(checks []Check) []string {
 	var all []string
@@ -59,7 +61,8 @@ func TestAllIsFine(t *testing.T) {
 		"ok processes/pidfd: processes are held by pidfd, so that a number that is used again is never signalled",
 		"ok processes/exit status: how a process ended is told to whoever watches it: jobs that go on when program and keeper died together still have a result",
 		"ok processes/children: what a job has left behind is found in the list of children, without a walk through /proc",
-		"ok processes/control groups: could be made in /sys/fs/cgroup/x, with limits of memory and processes; this version finds the processes of a job by mark, cookie, session and parent",
+		"ok processes/control groups: each job gets one of its own in /sys/fs/cgroup/x",
+		"ok processes/job limits: memory_limit and max_processes are enforced",
 		"ok processes/pid namespace: that of the host: jobs and their keeper go on when this program ends",
 		"ok keeper/round trip: a keeper was started in 2.0 ms and ran a command in 900 µs",
 		"ok keeper/runs: no run has left anything behind",
@@ -123,15 +126,29 @@ func TestEachFact(t *testing.T) {
 		},
 		{
 			"no leaves", func(f *Facts) { f.Processes.Groups = cgroup.Support{NoLeaves: "version 1 only"} },
-			[]string{"ok processes/control groups: a job can't have a control group of its own (version 1 only); this version finds the processes of a job by mark, cookie, session and parent instead"},
+			[]string{
+				"ok processes/control groups: a job can't have a control group of its own (version 1 only); its processes are found by mark, cookie, session and parent instead",
+				"ok processes/job limits: memory_limit and max_processes can't be enforced (a job can't have a control group of its own)" + limitsHelp,
+			},
 		},
 		{
 			"no cgroup.kill", func(f *Facts) { f.Processes.Groups.Kill = false },
-			[]string{"ok processes/control groups: could be made in /sys/fs/cgroup/x, but not killed at once (Linux before 5.14); this version finds the processes of a job by mark, cookie, session and parent"},
+			[]string{"ok processes/control groups: each job gets one of its own in /sys/fs/cgroup/x, which can't be killed at once (Linux before 5.14)"},
 		},
 		{
-			"no controllers", func(f *Facts) { f.Processes.Groups.NoLimits = "not enabled" },
-			[]string{"ok processes/control groups: could be made in /sys/fs/cgroup/x, without limits (not enabled); this version finds the processes of a job by mark, cookie, session and parent"},
+			"no controllers", func(f *Facts) {
+				g := &f.Processes.Groups
+				g.NoLimits, g.Memory, g.PIDs = "not enabled", false, false
+			},
+			[]string{"ok processes/job limits: memory_limit and max_processes can't be enforced (not enabled)" + limitsHelp},
+		},
+		{
+			"no controller memory", func(f *Facts) { f.Processes.Groups.NoLimits, f.Processes.Groups.Memory = "not there", false },
+			[]string{"ok processes/job limits: max_processes is enforced, memory_limit is not (not there)" + limitsHelp},
+		},
+		{
+			"no controller pids", func(f *Facts) { f.Processes.Groups.NoLimits, f.Processes.Groups.PIDs = "not there", false },
+			[]string{"ok processes/job limits: memory_limit is enforced, max_processes is not (not there)" + limitsHelp},
 		},
 		{
 			"container", func(f *Facts) { f.Processes.Contained = true },
@@ -163,14 +180,14 @@ func TestEachFact(t *testing.T) {
 			[]string{"limited keeper/runs: run 5 not found out about -> see what is said about the database, then look for run 5 again"},
 		},
 		{
-			"stale", func(f *Facts) { f.Left = []Remains{{5, "/k/it's/run-5", Stale}, {8, "/k/run-8", Stale}} },
-			[]string{`limited keeper/runs: runs 5, 8 ended, with a directory left that nobody needs -> rm -r '/k/it'\''s/run-5'; rm -r /k/run-8`},
+			"stale", func(f *Facts) { f.Left = []Remains{{5, "/k/run-5", Stale}, {8, "/k/run-8", Stale}} },
+			[]string{"ok keeper/runs: runs 5, 8 ended, with a directory left that the next run removes"},
 		},
 		{"many", func(f *Facts) {
 			for i := range 7 {
 				f.Left = append(f.Left, Remains{run.ID(i + 1), "/k/run-" + run.ID(i+1).String(), Stale})
 			}
-		}, []string{"limited keeper/runs: runs 1, 2, 3, 4, 5, 2 more ended, with a directory left that nobody needs -> rm -r /k/run-1; rm -r /k/run-2; rm -r /k/run-3; and 4 more"}},
+		}, []string{"ok keeper/runs: runs 1, 2, 3, 4, 5, 2 more ended, with a directory left that the next run removes"}},
 
 		{
 			"no directory", func(f *Facts) { f.Disks[0] = Disk{Uses: []string{"logs"}, Path: "/x", Err: "it is no directory"} },

@@ -168,9 +168,6 @@ func TestSystemFiles(t *testing.T) {
 	if got := existing("/nowhere/at/all"); got != "/" {
 		t.Errorf("%s", got)
 	}
-	if got := quoted(""); got != "''" {
-		t.Errorf("%s", got)
-	}
 	if got := reaper(); got != "" {
 		t.Errorf("%s", got)
 	}

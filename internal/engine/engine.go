@@ -55,6 +55,8 @@ type Task struct {
 	// Again says that it was recorded as running by an earlier program, so that it may
 	// have been started.
 	Again bool
+	// Handed is what the job is filled in with, by variable; see workflow.OutputRefs.
+	Handed run.Values
 }
 
 // Stop names a task that is to end, and how that is to be recorded.

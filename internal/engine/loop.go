@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
@@ -104,7 +105,7 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 	}
 	wait := retryFirst
 	for {
-		last, err := l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
+		last, err := l.append(ctx, ts)
 		if err == nil {
 			if l.troubled.Swap(false) {
 				l.cfg.Trouble(nil)
@@ -126,6 +127,16 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 			wait = min(2*wait, retryMax)
 		}
 	}
+}
+
+// append records transitions, if it can be done now.
+func (l *Loop) append(ctx context.Context, ts []run.Transition) (last int64, err error) {
+	if err := failpoint.Err("engine.record.before"); err != nil {
+		return 0, err
+	}
+	last, err = l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
+	failpoint.At("engine.record.after")
+	return last, err
 }
 
 // number gives transitions the sequence numbers under which they were recorded.
@@ -166,7 +177,8 @@ func (l *Loop) act(out *plan.Output) {
 }
 
 func (l *Loop) start(job, try int, again bool) {
-	task := Task{ID: l.task(job, try), Job: job, Of: 1 + l.plan.Workflow().Jobs[job].Retry.Max, Again: again}
+	task := Task{ID: l.task(job, try), Job: job, Of: 1 + l.plan.Workflow().Jobs[job].Retry.Max, Again: again, Handed: l.plan.Handed(job)}
+	failpoint.At("engine.start.before")
 	l.cfg.Runner.Start(task, func(o run.Outcome) {
 		l.mail.put(plan.Finished{Job: job, Try: try, Outcome: o})
 	})

@@ -2,6 +2,8 @@
 
 package failpoint
 
+import "net"
+
 // Enabled says whether the steps are compiled in.
 const Enabled = false
 
@@ -10,6 +12,9 @@ func Role(string) {}
 
 // Peer says which process kill-other and kill-both mean; zero says that there is none.
 func Peer(int) {}
+
+// PeerOf says that it is the process that began a conversation, which is not this one.
+func PeerOf(*net.UnixConn) {}
 
 // At is a step that can be reached, and no more. It may be called concurrently.
 func At(string) {}

@@ -4,6 +4,7 @@ package failpoint
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -47,6 +48,19 @@ func Peer(pid int) {
 	state.mu.Lock()
 	defer state.mu.Unlock()
 	state.peer = p
+}
+
+// PeerOf says that it is the process that began a conversation, which is not this one.
+func PeerOf(conn *net.UnixConn) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if pid := peerOf(int(fd)); pid != os.Getpid() {
+			Peer(pid)
+		}
+	})
 }
 
 // At is a step that can be reached, and no more. It may be called concurrently.

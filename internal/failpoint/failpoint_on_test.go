@@ -5,6 +5,7 @@ package failpoint
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets a test re-execute this binary as the process that is steered.
@@ -21,8 +24,25 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "wait":
 		time.Sleep(time.Hour)
+	case "launch":
+		launch()
 	}
 	child()
+}
+
+// launch starts this binary with one end of a conversation, and waits to be killed.
+func launch() {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "FAILPOINT_CHILD=steps", "FAILPOINT_SOCKET=3")
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(fds[1]), "theirs")}
+	if err := cmd.Run(); err != nil {
+		panic(err)
+	}
+	panic("it was not killed")
 }
 
 // child reaches one step of each kind and says what it got.
@@ -33,6 +53,13 @@ func child() {
 	var pid int
 	_, _ = fmt.Sscan(os.Getenv("FAILPOINT_PEER"), &pid)
 	Peer(pid)
+	if os.Getenv("FAILPOINT_SOCKET") != "" {
+		conn, err := net.FileConn(os.NewFile(3, "ours"))
+		if err != nil {
+			panic(err)
+		}
+		PeerOf(conn.(*net.UnixConn))
+	}
 	start := time.Now()
 	At("test.at")
 	held := time.Since(start) >= pause
@@ -92,6 +119,16 @@ func TestKillOther(t *testing.T) {
 		if !strings.HasSuffix(log, "engine test.short "+action+"\n") || killed(ended) != self || !killed(other.ProcessState) {
 			t.Errorf("%s: %q, %q, %v, %v", action, out, log, ended, other.ProcessState)
 		}
+	}
+}
+
+// TestPeerOfAConversation: whoever began it is the other one.
+func TestPeerOfAConversation(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "FAILPOINT_CHILD=launch", "EXECUTIONER_FAILPOINT=test.at=kill-other")
+	out, _ := cmd.CombinedOutput()
+	if !killed(cmd.ProcessState) {
+		t.Errorf("%v, %s", cmd.ProcessState, out)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -257,49 +256,4 @@ func TestPruneFails(t *testing.T) {
 	if _, err := Prune(t.Context(), w.st, Pruning{Retention: Usual(), Now: now}); fault.CodeOf(err) != fault.Unavailable {
 		t.Error("got", err)
 	}
-}
-
-func TestTidy(t *testing.T) {
-	clock := time.Now()
-	w := newWorld(t)
-	w.st = memstore.NewAt(func() time.Time { return clock })
-	old := time.Since(now) + 200*day
-	w.run(old, run.Success)
-	w.fresh()
-	tidy := func(r Retention, want Pruned, wantDue bool) {
-		t.Helper()
-		got, due, err := Tidy(t.Context(), w.st, r)
-		w.must(err)
-		w.equal([]any{got, due}, []any{want, wantDue})
-	}
-	tidy(Retention{}, Pruned{}, false) // for ever
-	clock = clock.Add(1)
-	tidy(Usual(), Pruned{Runs: 1, Left: 10, Files: 3, Bytes: 30}, true)
-	w.run(old, run.Success)
-	tidy(Usual(), Pruned{}, false)
-	clock = clock.Add(24 * time.Hour)
-	_, due, err := Tidy(t.Context(), w.st, Usual())
-	w.must(err)
-	w.equal(due, true)
-	w.must(w.st.Close())
-	if _, _, err := Tidy(t.Context(), w.st, Usual()); fault.CodeOf(err) != fault.Unavailable {
-		t.Error("got", err)
-	}
-}
-
-// TestTidyGivesUp has a history that takes longer than there is time. That is no error.
-func TestTidyGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		_, due, err := Tidy(t.Context(), &slow{Store: w.st}, Usual())
-		w.must(err)
-		w.equal(due, true)
-	})
-}
-
-type slow struct{ store.Store }
-
-func (s *slow) Outlines(ctx context.Context, _ run.ID, _ int) ([]store.Outline, error) {
-	<-ctx.Done()
-	return nil, fault.Wrap(ctx.Err(), fault.Cancelled, "interrupted")
 }

@@ -24,6 +24,23 @@ func newLimited(s sink, limit int64, last byte) *limited {
 	return l
 }
 
+// proceed counts what an earlier program let through, and what it took with it, of which
+// no line speaks yet unless it had settled.
+func (l *limited) proceed(through, lost int64, settled bool) {
+	l.head -= min(l.head, through)
+	if l.limit == 0 || settled {
+		l.sink.lost += lost
+	} else {
+		l.tail.lost += lost
+	}
+}
+
+// direct lets a line of ours through, which does not count.
+func (l *limited) direct(p []byte) {
+	l.sink.add(p)
+	l.cut, l.last = '\n', '\n'
+}
+
 // Write implements io.Writer for the masking writer. It never fails.
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) == 0 {

@@ -66,6 +66,44 @@ func lastByte(f *os.File, size int64) byte {
 	return b[0]
 }
 
+// Earlier is what an earlier program wrote of an output that goes on.
+type Earlier struct {
+	From    int64 // where in the file the output begins
+	Noted   int64 // bytes after that which are notes
+	Bytes   int64 // of output that it took, when Held is not zero
+	Held    int64 // of these, bytes that did not get into the file and are gone
+	Settled bool  // it had ended the output
+}
+
+// Continue makes this the log of an output that an earlier program began: its limit, its
+// Range and its Stats are those of the whole. A note says so, if there is a text, and goes
+// into the file; its length is returned. Call Continue before anything is written.
+func (w *Writer) Continue(e Earlier, level, text string) (noted int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := max(0, w.size-e.From-e.Noted)
+	w.from, w.bytes = min(e.From, w.size), kept
+	if e.Held > 0 {
+		w.bytes = e.Bytes
+	}
+	if text != "" {
+		line := w.line(level, text)
+		w.out.direct([]byte(line))
+		w.out.sink.flush()
+		noted = int64(len(line))
+	}
+	w.out.proceed(kept, e.Held, e.Settled)
+	return noted
+}
+
+// Held returns how many bytes of output were taken, and how many of them would be missing
+// if the program were gone now and what is in the buffer had been flushed.
+func (w *Writer) Held() (taken, held int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bytes, w.out.tail.lost + int64(len(w.out.tail.buf)) + w.out.sink.lost
+}
+
 // Range returns where in the file this try's output is, for checks: from its first
 // byte, after the notes before it, to the end of its last, which is known
 // only after EndOutput (-1 before). Notes between are part of it.
@@ -115,11 +153,16 @@ func (w *Writer) Note(level, text string) {
 		return
 	}
 	_ = w.masked.Flush()
+	_, _ = w.out.Write([]byte(w.line(level, text)))
+}
+
+// line returns a note, with what makes it a line of its own.
+func (w *Writer) line(level, text string) string {
 	line := Line(time.Now(), level, w.masker.String(text))
 	if w.out.last != '\n' {
 		line = "\n" + line
 	}
-	_, _ = w.out.Write([]byte(line))
+	return line
 }
 
 // Flush writes what is in the buffer, for whoever follows the log. Call it when the

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,12 +21,13 @@ import (
 // adopt takes up a process that an earlier custodian started, and waits for its end.
 // Nothing keeps it from that: a process that nobody looks after can't be stopped.
 func (t *task) adopt(old record) Result {
-	log, unopened := t.openLog()
-	if log != nil {
-		log.Note(joblog.Warning, "the program that looked after this job is gone; its successor goes on")
-	}
+	log, unopened := t.continueLog(old.started.From, "the program that looked after this job is gone; its successor goes on")
 	out := t.output(log)
-	p, err := t.takeUp(old, t.process(out))
+	spec := t.process(out)
+	spec.Leaf, _ = t.c.leaves.Adopt(old.started.Leaf) // gone with all that was in it, or none
+	defer spec.Leaf.Release()
+	p, err := t.takeUp(old, spec)
+	t.flush()
 	t.c.adopted()
 	var result Result
 	if err != nil {
@@ -45,6 +47,21 @@ func (t *task) adopt(old record) Result {
 	}
 	result.From = old.started.From
 	return result
+}
+
+// continueLog opens the task's log for an output that begins at from and of which an
+// earlier custodian has read some.
+func (t *task) continueLog(from int64, note string) (*joblog.Writer, *Result) {
+	log, r := t.openLog()
+	if log == nil {
+		return log, r
+	}
+	t.tally.load()
+	t.tally.Noted += log.Continue(t.tally.earlier(from), joblog.Warning, note)
+	if note != "" {
+		t.tally.write()
+	}
+	return log, r
 }
 
 // blameless changes the outcome of a process that ended because nobody held the other end
@@ -96,7 +113,7 @@ func (t *task) complete(old record) Result {
 	if !old.rest {
 		return old.result
 	}
-	log, r := t.openLog()
+	log, r := t.continueLog(old.started.From, "")
 	if r != nil {
 		return old.result
 	}
@@ -106,9 +123,24 @@ func (t *task) complete(old record) Result {
 		_, _ = io.Copy(out, pipe)
 		_ = pipe.Close()
 	}
-	result := t.closeLog(log, out, old.result.Outcome, time.Since(old.started.At))
+	o := old.result.Outcome
+	o.Survivors = t.endLeftovers()
+	result := t.closeLog(log, out, o, time.Since(old.started.At))
 	result.From = old.started.From
 	return result
+}
+
+// endLeftovers ends what a program left running of which an earlier custodian has seen the
+// end, where that is wanted. It returns how many would not go.
+func (t *task) endLeftovers() int {
+	if !t.spec.KillLeftover {
+		return 0
+	}
+	_, left, _ := process.KillSurvivors(t.ctx, t.spec.Cookie, t.spec.Grace)
+	if t.ctx.Err() != nil { // there is no time for grace any more
+		_, left, _ = process.KillSurvivors(context.Background(), t.spec.Cookie, 0)
+	}
+	return len(left)
 }
 
 // restPatience is how long what is left in a pipe is read when descendants hold it open.
@@ -143,7 +175,7 @@ func (r *record) find() bool {
 		_ = pidfd.Close() // nil is no harm
 		return err == nil || scarce(err)
 	}
-	if h, ok := process.FindMarked(r.started.Mark, r.started.At); ok && isProgram(h.PID, r.started.Mark, r.started.Cookie) {
+	if h, ok := process.FindMarked(r.started.Mark, r.started.At, process.Handle{PID: r.started.By, StartTime: r.started.Since}); ok && isProgram(h.PID, r.started.Mark, r.started.Cookie) {
 		r.handle = h
 		return true
 	}

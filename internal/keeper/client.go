@@ -2,19 +2,12 @@ package keeper
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/fault"
@@ -26,10 +19,10 @@ var _ Keeper = (*Client)(nil)
 
 // Config says how to reach a keeper, or to start one.
 type Config struct {
-	Dir     string        // of the keeper; its name should be different for each engine that may run at once
+	Dir     string        // of the keeper, absolute; its name should be different for each engine that may run at once
 	Epoch   int64         // the fencing number of the lease
 	Sync    bool          // results survive a power cut
-	Program string        // the file that becomes a keeper when it is started with Command
+	Program string        // the file that becomes a keeper when it is started with Command; absolute
 	Name    string        // its argv[0]
 	Build   string        // its version: a keeper of another one is upgraded to Program
 	Environ []string      // its environment
@@ -90,11 +83,13 @@ func Open(cfg Config) (*Client, error) {
 	var no *refusal
 	switch {
 	case err == nil:
-		if err := c.bringUp(); err != nil {
+		if err = c.bringUp(); err == nil {
+			go c.listen()
+			return c, nil
+		}
+		if !errors.Is(err, errLeaving) {
 			return nil, err
 		}
-		go c.listen()
-		return c, nil
 	case errors.As(err, &no):
 		return nil, fault.Wrap(err, fault.Locked, "the keeper in %s works for another program", cfg.Dir)
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -116,38 +111,6 @@ func Open(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// bringUp has a keeper of another version go on as this program, and calls it again.
-func (c *Client) bringUp() error {
-	if c.build == c.cfg.Build || c.cfg.Build == "" {
-		return nil
-	}
-	program, err := os.Readlink(c.cfg.Program)
-	if err != nil {
-		program = c.cfg.Program
-	}
-	if err := c.w.send(&message{Verb: upgrade, Text: program}); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "the keeper in %s can't be upgraded", c.cfg.Dir)
-	}
-	_, _ = c.w.receive() // until it has gone over
-	c.w.close()
-	c.dropPipes()
-	for deadline := time.Now().Add(greetPatience); ; <-time.After(lockPause) {
-		conn, err := call(c.cfg.Dir)
-		if err == nil {
-			err = c.greet(conn)
-		}
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fault.Wrap(err, fault.Unavailable, "the keeper in %s has not come back from its upgrade", c.cfg.Dir)
-		}
-	}
-}
-
-// launches is how often the start of a keeper is tried.
-const launches = 3
-
 // refusal is what a keeper says to an engine that it does not work for.
 type refusal struct{ text string }
 
@@ -156,10 +119,15 @@ func (r *refusal) Error() string { return r.text }
 // greet begins the conversation.
 func (c *Client) greet(conn *net.UnixConn) error {
 	c.w = newWire(conn)
-	_ = conn.SetDeadline(time.Now().Add(greetPatience))
-	err := c.w.send(&message{Verb: hello, Version: version, Epoch: c.cfg.Epoch})
+	_ = c.w.send(&message{Verb: hello, Version: version, Epoch: c.cfg.Epoch}) // an error ends the conversation
+	_, err := c.hear()
+	return err
+}
+
+// hear waits until the keeper says welcome. With any other answer the conversation is over.
+func (c *Client) hear() (m *message, err error) {
+	_ = c.w.conn.SetDeadline(time.Now().Add(greetPatience))
 	for err == nil {
-		var m *message
 		if m, err = c.w.receive(); err != nil {
 			break
 		}
@@ -173,80 +141,14 @@ func (c *Client) greet(conn *net.UnixConn) error {
 		case welcome:
 			c.fates, c.other = m.Fates, m.Other
 			failpoint.Peer(m.Number)
-			_ = conn.SetDeadline(time.Time{})
+			_ = c.w.conn.SetDeadline(time.Time{})
 			c.build = m.Build
-			return nil
+			return m, nil
 		}
 	}
 	c.w.close()
 	c.dropPipes()
-	return err
-}
-
-// launch starts a keeper, in a session of its own, that has one end of a pair of sockets.
-func (c *Client) launch() (*net.UnixConn, error) {
-	our, their, err := pair()
-	if err != nil {
-		return nil, err
-	}
-	theirs := os.NewFile(uintptr(their), "keeper")
-	defer func() { _ = theirs.Close() }()
-	conn, err := inherited(uintptr(our))
-	if err != nil {
-		return nil, err
-	}
-	if err := c.begin(theirs); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
-}
-
-// begin starts the keeper's process.
-func (c *Client) begin(theirs *os.File) error {
-	said, err := c.openSaid()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = said.Close() }()
-	cmd := exec.Command(c.cfg.Program, Command, "-dir", c.cfg.Dir, fmt.Sprintf("-sync=%t", c.cfg.Sync))
-	cmd.Args[0], cmd.Env = c.cfg.Name, c.cfg.Environ
-	cmd.Stderr, cmd.ExtraFiles = said, []*os.File{theirs}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	c.child = cmd
-	err = c.cfg.Host.Guard(cmd.Process.Pid)
-	go func() {
-		defer close(c.gone)
-		_ = cmd.Wait()
-	}()
-	return err
-}
-
-// openSaid opens the file for what the keeper says. One that is going home may be
-// removing the directory.
-func (c *Client) openSaid() (f *os.File, err error) {
-	for range 10 {
-		f, err = os.OpenFile(filepath.Join(c.cfg.Dir, errorName), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err := makeDir(c.cfg.Dir); err != nil {
-			return nil, err
-		}
-	}
-	return f, err
-}
-
-// abandonChild ends a keeper that was started in vain.
-func (c *Client) abandonChild() {
-	if c.child != nil {
-		_ = c.child.Process.Kill()
-		<-c.gone
-		c.child, c.gone = nil, make(chan struct{})
-		c.cfg.Host.Settle()
-	}
+	return nil, err
 }
 
 // Start implements Keeper.
@@ -262,7 +164,7 @@ func (c *Client) Start(s Spec, done func(Result)) {
 		c.stand.Start(s, func(r Result) { go c.end(s.ID, r) })
 	default:
 		if errors.Is(c.ask(s), errTooLarge) { // any other error ends listen, which takes over
-			go c.end(s.ID, Result{To: -1, Outcome: failed(run.StartFailed, "its command and environment are too large for the keeper")})
+			go c.end(s.ID, Result{To: -1, Outcome: run.Failure(run.StartFailed, "its command and environment are too large for the keeper")})
 		}
 	}
 }
@@ -464,110 +366,6 @@ func (c *Client) end(id string, r Result) {
 	if p != nil {
 		p.done(r)
 	}
-}
-
-// engineLost is the result of tasks that another program looks after now.
-func engineLost(why string) Result { return Result{To: -1, Outcome: failed(run.EngineLost, why)} }
-
-// resign gives all tasks a result here, those to come as well: nobody looks after them
-// for this program any more.
-func (c *Client) resign(r Result) {
-	c.mu.Lock()
-	c.last = &r
-	ids := slices.Collect(maps.Keys(c.pending))
-	c.mu.Unlock()
-	for _, id := range ids {
-		c.end(id, r)
-	}
-}
-
-// takeOver makes this program the custodian of what a keeper that is gone looked after.
-func (c *Client) takeOver() {
-	c.mu.Lock()
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
-		return
-	}
-	stand, lock, err := c.inherit()
-	switch {
-	case errors.Is(err, errBusy):
-		c.resign(engineLost(err.Error()))
-		return
-	case err != nil:
-		c.cfg.Notice("the keeper is gone, and what it looked after can't be taken over: " + err.Error())
-		c.resign(lostResult(Evidence{}))
-		return
-	}
-	c.cfg.Notice("the keeper is gone; its jobs go on under this program")
-	c.replace(stand, lock)
-	go func() {
-		stand.adopting.Wait()
-		c.cfg.Host.Settle()
-	}()
-}
-
-// replace has a custodian of our own go on with everything that the keeper was asked.
-func (c *Client) replace(stand *Custodian, lock *os.File) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stand, c.lock = stand, lock
-	for id, p := range c.pending {
-		stand.Start(p.spec, func(r Result) { go c.end(id, r) })
-		if p.ordered != nil {
-			stand.Stop(id, *p.ordered)
-		}
-		if p.hurried {
-			stand.Kill(id)
-		}
-	}
-}
-
-// inherit opens the journal and makes a custodian with our shares in the pipes. The
-// lock is free when the keeper has ended: its children are ours from then on. The error
-// is errBusy when they are another program's.
-func (c *Client) inherit() (*Custodian, *os.File, error) {
-	lock, err := succeed(c.cfg.Dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	book, found, other, err := openJournal(c.cfg.Dir, c.cfg.Sync)
-	if err == nil && book.Epoch(c.cfg.Epoch) != nil {
-		err = errors.Join(errBusy, book.Close())
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, lock.Close())
-	}
-	c.mu.Lock()
-	pipes := c.pipes
-	c.pipes = nil
-	c.mu.Unlock()
-	stand := newCustodian(c.cfg.Host, book, found, pipes, c.isHeir())
-	if other != Unstarted {
-		stand.distrust(c.asked())
-	}
-	return stand, lock, nil
-}
-
-// isHeir reports whether the children of a keeper that has let go of its lock are ours.
-// It lets go of its files before it does of its children: they come with its end.
-func (c *Client) isHeir() bool {
-	if c.child == nil {
-		return false
-	}
-	select {
-	case <-c.gone:
-		return true
-	case <-time.After(closePatience):
-		return false
-	}
-}
-
-// asked returns the tasks that the keeper was to start.
-func (c *Client) asked() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Collect(maps.Keys(c.pending))
 }
 
 // closePatience bounds how long a keeper may take to hear that it is not needed any

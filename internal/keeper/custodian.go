@@ -2,11 +2,13 @@ package keeper
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/cgroup"
 	"github.com/executionerhq/executioner/internal/keeper/journal"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/process"
@@ -14,16 +16,15 @@ import (
 
 var _ Keeper = (*Custodian)(nil)
 
-// flushEvery is how long output of a silent job may stay in memory.
-const flushEvery = 250 * time.Millisecond
-
 // Custodian runs processes in this program.
 type Custodian struct {
 	host    *process.Host
 	book    *journal.Writer
 	custody func(id string, pipe int) // gives the engine a share in a pipe; nil: nobody wants one
-	ended   chan struct{}             // closed by Close
-	busy    sync.WaitGroup            // tasks that are not over, and the flusher
+	by      int                       // this process
+	since   uint64                    // its start time
+	leaves  *cgroup.Tree              // gives each try a control group; nil where this host does not
+	busy    sync.WaitGroup            // tasks that are not over
 	// starting makes one start of the time from its record to that of the process. Should
 	// we be killed in between, the marks of what we forked tell whose it is; those of forks
 	// at the same moment do not. An upgrade does not come between them either.
@@ -37,6 +38,7 @@ type Custodian struct {
 	maskers map[*Setting]*mask.Masker
 	closed  bool
 	orphans int // processes that an upgrade left and no engine has asked for yet
+	owed    owed
 }
 
 // record is what an earlier keeper wrote down of a task.
@@ -53,9 +55,12 @@ type record struct {
 // neither environment nor command, which may hold secrets.
 type intent struct {
 	Cookie string    `json:"cookie"`
-	From   int64     `json:"from"` // where in the log the output begins
-	Pipe   uint64    `json:"pipe"` // the inode of the output's pipe
-	Mark   uint64    `json:"mark"` // see process.FindMarked
+	From   int64     `json:"from"`           // where in the log the output begins
+	Pipe   uint64    `json:"pipe"`           // the inode of the output's pipe
+	Mark   uint64    `json:"mark"`           // see process.FindMarked
+	Leaf   string    `json:"leaf,omitempty"` // its control group, empty for none
+	By     int       `json:"by"`             // the process of the custodian,
+	Since  uint64    `json:"since"`          // and when that was started
 	At     time.Time `json:"-"`
 }
 
@@ -63,11 +68,12 @@ type intent struct {
 // from what the journal said. pipes are shares in pipes of its processes, by ID.
 func newCustodian(host *process.Host, book *journal.Writer, found journal.State, pipes map[string]*os.File, heir bool) *Custodian {
 	c := &Custodian{
-		host: host, book: book, ended: make(chan struct{}),
+		host: host, book: book,
 		tasks: make(map[string]*task), maskers: make(map[*Setting]*mask.Masker),
 		earlier: recall(found, pipes, heir),
 	}
-	c.busy.Go(c.flushIdle)
+	_, _, c.by, c.since = process.SelfIdentity()
+	c.leaves, _ = cgroup.Open(cgroup.Config{})
 	return c
 }
 
@@ -171,11 +177,16 @@ func (c *Custodian) Forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tasks[id]
-	if _, was := c.earlier[id]; t != nil && t.fate() != Ended || t == nil && !was {
+	old, was := c.earlier[id]
+	if t != nil && t.fate() != Ended || t == nil && !was {
 		return
+	}
+	if old.fate() == Running {
+		c.claimed()
 	}
 	delete(c.tasks, id)
 	delete(c.earlier, id)
+	delete(c.owed.ends, id)
 	_ = c.book.Ack(id) // kept too long is no harm
 }
 
@@ -196,9 +207,14 @@ func (c *Custodian) all() []*task {
 	return list
 }
 
-// idle reports whether nothing runs.
+// idle reports whether nothing runs, and all that has ended is recorded.
 func (c *Custodian) idle() bool {
-	for _, t := range c.all() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orphans > 0 || len(c.owed.ends) > 0 {
+		return false
+	}
+	for _, t := range c.tasks {
 		if t.fate() != Ended {
 			return false
 		}
@@ -226,7 +242,7 @@ func (c *Custodian) dropPipes() {
 }
 
 // Close implements Keeper. It waits for processes that still run.
-func (c *Custodian) Close(bool) error {
+func (c *Custodian) Close(done bool) error {
 	c.mu.Lock()
 	closed := c.closed
 	c.closed = true
@@ -234,26 +250,11 @@ func (c *Custodian) Close(bool) error {
 	if closed {
 		return nil
 	}
-	close(c.ended)
 	c.busy.Wait()
 	c.dropPipes()
-	return c.book.Close()
-}
-
-// flushIdle writes what silent jobs have written a moment ago, for whoever follows.
-func (c *Custodian) flushIdle() {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-c.ended:
-			return
-		case <-tick.C:
-		}
-		for _, t := range c.all() {
-			t.flush()
-		}
-	}
+	c.leaves.Tidy()
+	c.leaves.Close()
+	return errors.Join(c.lastPay(done), c.book.Close())
 }
 
 // more is what a journal keeps of a Result beside the outcome.
@@ -267,7 +268,7 @@ type more struct {
 func recall(found journal.State, pipes map[string]*os.File, heir bool) map[string]record {
 	all := make(map[string]record, len(found.Tasks))
 	for i := range found.Tasks {
-		all[found.Tasks[i].ID] = remember(&found.Tasks[i])
+		all[found.Tasks[i].ID] = remember(&found.Tasks[i], found.Whole)
 	}
 	if heir {
 		inherit(all)
@@ -285,10 +286,11 @@ func recall(found journal.State, pipes map[string]*os.File, heir bool) map[strin
 	return all
 }
 
-// remember makes of what is recorded of a task what is known of it.
-func remember(e *journal.Task) record {
+// remember makes of what is recorded of a task what is known of it. That it was not
+// started is no proof unless the journal is whole: a later start may be what is missing.
+func remember(e *journal.Task, whole bool) record {
 	var r record
-	r.Evidence = Evidence{Journal: true, SameBoot: e.SameBoot, Started: true, NotStarted: e.NotStarted, Ended: e.Exit != nil}
+	r.Evidence = Evidence{Journal: true, SameBoot: e.SameBoot, Started: true, NotStarted: e.NotStarted && whole, Ended: e.Exit != nil}
 	_ = json.Unmarshal(e.Spec, &r.started) // what is missing is zero
 	r.started.At = e.At
 	r.Identified = json.Unmarshal(e.Handle, &r.handle) == nil
@@ -378,6 +380,11 @@ func (c *Custodian) adopted() {
 	c.adopting.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.claimed()
+}
+
+// claimed counts one orphan less. Call it with mu held.
+func (c *Custodian) claimed() {
 	if c.orphans--; c.orphans == 0 {
 		c.host.Settle()
 	}

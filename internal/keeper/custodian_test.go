@@ -76,6 +76,19 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestNotesAreShownAtOnce, though the job writes nothing.
+func TestNotesAreShownAtOnce(t *testing.T) {
+	w := newWorld(t)
+	c := newTestCustodian(w)
+	w.Cleanup(func() { w.write("go", "") }) // also when the test has failed
+	s := w.script("a", untilGo)
+	s.Log.Notes = []Note{{"INFO", "one"}}
+	going := begin(c, s)
+	w.eventually("the note is in the log", func() bool { return exists(w.path("a.log")) && w.log("a") == "T INFO - one\n" })
+	w.write("go", "")
+	w.ends(going, exited(0, 0))
+}
+
 // TestResultSaysWhereTheOutputIs, and has its beginning.
 func TestResultSaysWhereTheOutputIs(t *testing.T) {
 	w := newWorld(t)

@@ -26,15 +26,14 @@ var errBusy = errors.New("another program looks after the jobs")
 
 // makeDir makes a keeper's directory, for this user alone.
 func makeDir(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
-	for range 10 { // the last one of another run removes the one above, too
+	var err error
+	for range 10 { // a keeper on its way home removes it, and the last one the one above, too
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			err = private(dir)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err == nil {
-		err = private(dir)
 	}
 	return fault.Wrap(err, fault.Unavailable, "there is no place for the keeper at %s", dir)
 }
@@ -70,6 +69,25 @@ func removeDir(dir string) {
 	_ = os.Remove(filepath.Join(dir, lockName))
 	_ = os.Remove(dir) // not when somebody else is in it already
 	_ = os.Remove(filepath.Dir(dir))
+}
+
+// Discard removes a keeper's directory in which nobody works, if useless says so, which is
+// asked while nobody else can begin to. It reports whether the directory is gone.
+func Discard(dir string, useless func() bool) bool {
+	if !useless() { // who takes the lock for a moment looks like a keeper to others
+		return false
+	}
+	lock, err := tryLock(dir, os.O_CREATE) // it may have died before it had one
+	if err != nil {
+		return false
+	}
+	defer func() { _ = lock.Close() }()
+	if !useless() {
+		return false
+	}
+	removeDir(dir)
+	_, err = os.Lstat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // occupy makes this program the custodian of a directory, which it makes if need be.

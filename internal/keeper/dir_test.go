@@ -115,3 +115,42 @@ func TestUnsafeDirectory(t *testing.T) {
 		}
 	}
 }
+
+// TestDiscard: a directory that its last engine did not come to remove, and only that.
+func TestDiscard(t *testing.T) {
+	yes := func() bool { return true }
+	for name, tt := range map[string]struct {
+		files []string
+		want  bool
+	}{
+		"empty": {nil, true}, "without a lock": {[]string{errorName}, true}, "complete": {[]string{lockName, errorName, "journal.000001"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "above", "run-1")
+			if err := makeDir(dir); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range tt.files {
+				if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			asked := 0
+			same(t, "useful", Discard(dir, func() bool { return false }), false)
+			same(t, "useful after all", Discard(dir, func() bool { asked++; return asked == 1 }), false)
+			lock, err := occupy(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, "somebody works there", Discard(dir, yes), false)
+			lock.Close()
+			same(t, "removed", Discard(dir, yes), tt.want)
+			same(t, "above", exists(filepath.Dir(dir)), !tt.want)
+		})
+	}
+	dir := filepath.Join(t.TempDir(), "run-1")
+	if err := os.MkdirAll(filepath.Join(dir, "sub", "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "what can't be removed stays", Discard(dir, yes), false)
+}

@@ -57,8 +57,5 @@ func lostResult(e Evidence) Result {
 	case !e.Identified:
 		detail = "its keeper went away while it was being started"
 	}
-	return Result{To: -1, Outcome: run.Outcome{
-		State: run.Failed, Reason: run.Lost, ExitCode: run.NoExitCode,
-		Detail: "nobody can know how it ended: " + detail,
-	}}
+	return Result{To: -1, Outcome: run.Failure(run.Lost, "nobody can know how it ended: "+detail)}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/executionerhq/executioner/internal/keeper/journal"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -82,5 +83,13 @@ func TestLostResult(t *testing.T) {
 		r := lostResult(e)
 		same(t, fmt.Sprintf("%+v", e), r.Outcome, want)
 		same(t, "where its output ends", r.To, -1)
+	}
+}
+
+// TestNotStartedIsNoProof when the journal is damaged: a later start may be missing.
+func TestNotStartedIsNoProof(t *testing.T) {
+	for whole, want := range map[bool]Fate{true: Unstarted, false: Lost} {
+		all := recall(journal.State{Whole: whole, Tasks: []journal.Task{{ID: "a", SameBoot: true, NotStarted: true}}}, nil, false)
+		same(t, "fate", Resolve(all["a"].Evidence), want)
 	}
 }

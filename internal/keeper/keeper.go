@@ -31,9 +31,13 @@ type Spec struct {
 	Timeout      time.Duration `json:"timeout,omitempty"` // 0: none
 	Grace        time.Duration `json:"grace,omitempty"`   // 0: process.DefaultGrace
 	KillLeftover bool          `json:"kill_leftover,omitempty"`
-	Log          *Log          `json:"log,omitempty"`     // nil: the output is not logged
-	Head         int           `json:"head,omitempty"`    // bytes of the output's beginning that the Result is to have
-	Secrets      []string      `json:"secrets,omitempty"` // what must not be shown, when there is no Setting
+	// MemoryLimit (bytes) and MaxProcesses hold for the process with its descendants, where
+	// the host lets us. 0: none.
+	MemoryLimit  int64    `json:"memory_limit,omitempty"`
+	MaxProcesses int      `json:"max_processes,omitempty"`
+	Log          *Log     `json:"log,omitempty"`     // nil: the output is not logged
+	Head         int      `json:"head,omitempty"`    // bytes of the output's beginning that the Result is to have
+	Secrets      []string `json:"secrets,omitempty"` // what must not be shown, when there is no Setting
 	// Setting is what many specs have in common. It is sent once for each pointer and
 	// must not be changed. Nil is an empty one.
 	Setting *Setting `json:"-"`

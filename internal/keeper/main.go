@@ -59,6 +59,7 @@ func serve(dir string, sync bool, will int, build string) error {
 	if err != nil {
 		return err
 	}
+	failpoint.PeerOf(conn)
 	lock, err := occupy(dir)
 	if err != nil {
 		return errors.Join(err, conn.Close())
@@ -101,7 +102,7 @@ func attend(s *server, host *process.Host, pipes map[string]*os.File, conn *net.
 	s.book, s.epoch, s.other, s.over = book, found.Epoch, other, make(chan struct{})
 	s.admitted = conn == nil
 	s.c = newCustodian(host, book, found, pipes, false)
-	s.c.custody = s.custody
+	s.c.custody, s.c.owed.paid = s.custody, s.settle
 	if conn != nil {
 		go s.handle(conn)
 	} else {

@@ -55,7 +55,7 @@ func TestKeeper(t *testing.T) {
 }
 
 // TestKeeperIsPrivate: other users can neither look into its directory nor talk to
-// it, and its environment has nothing of ours.
+// it, its environment has nothing of ours, and it is in nobody's way.
 func TestKeeperIsPrivate(t *testing.T) {
 	w := newWorld(t)
 	c := w.open(1)
@@ -70,6 +70,9 @@ func TestKeeperIsPrivate(t *testing.T) {
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", keeperOf(c)))
 	w.must(err)
 	same(t, "environment", string(env), "HOME=/\x00")
+	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", keeperOf(c)))
+	w.must(err)
+	same(t, "working directory", dir, "/")
 	w.must(c.Close(true))
 	w.gone()
 }

@@ -47,6 +47,7 @@ type session struct {
 	s        *server
 	w        *wire
 	settings map[int]*Setting
+	other    Fate // see server.other
 }
 
 // handle carries on a conversation to its end.
@@ -86,6 +87,7 @@ func (e *session) greet() error {
 	if err != nil {
 		return err
 	}
+	failpoint.PeerOf(e.w.conn)
 	if before != nil {
 		before.w.finish(&message{Verb: refused, Text: "another program took over"}, refusalPatience)
 		before.w.close()
@@ -93,7 +95,15 @@ func (e *session) greet() error {
 	for _, t := range e.s.c.all() {
 		t.share(e.custody)
 	}
-	return e.w.send(&message{Verb: welcome, Version: version, Build: e.s.build, Number: os.Getpid(), Fates: e.s.c.fates(), Other: other})
+	e.other = other
+	return e.welcome("")
+}
+
+// welcome tells the engine what is known, and why it is told again.
+func (e *session) welcome(text string) error {
+	return e.w.send(&message{
+		Verb: welcome, Version: version, Build: e.s.build, Number: os.Getpid(), Fates: e.s.c.fates(), Other: e.other, Text: text,
+	})
 }
 
 // admit makes e the owner, and returns who was, and the fate of tasks that the journal
@@ -145,9 +155,7 @@ func (e *session) obey(m *message) bool {
 	case forget:
 		c.Forget(m.ID)
 	case upgrade:
-		err := e.s.upgrade(m.Text)
-		fmt.Fprintln(os.Stderr, "the keeper can't be upgraded:", err)
-		os.Exit(1) // its jobs are the engine's to take over
+		return e.welcome(e.s.upgrade(m.Text).Error()) == nil
 	case bye:
 		e.s.dismiss(m.Done)
 		return false

@@ -11,18 +11,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/cgroup"
 	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/keeper/journal"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
-)
-
-// Waits between attempts to start a process while the host is short of something.
-const (
-	startWaitFirst = 50 * time.Millisecond
-	startWaitMax   = 2 * time.Second
 )
 
 // task is a process that a custodian looks after, from the wish to start it until it
@@ -34,6 +29,7 @@ type task struct {
 	ctx    context.Context // done when the task is asked to stop
 	cancel context.CancelFunc
 	log    atomic.Pointer[joblog.Writer]
+	tally  *tally // used by who reads the output
 
 	// mu guards the rest: a stop, the end, and another engine may come at any moment.
 	mu      sync.Mutex
@@ -45,7 +41,7 @@ type task struct {
 }
 
 func newTask(c *Custodian, s Spec, m *mask.Masker) *task {
-	t := &task{c: c, spec: s, masker: m}
+	t := &task{c: c, spec: s, masker: m, tally: c.tally(s.ID)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
@@ -81,13 +77,13 @@ func (r *record) fate() Fate {
 	return Resolve(r.Evidence)
 }
 
-// write records the end. When that fails the engine is told all the same: it has a
-// record of its own, and nothing is started any more.
+// write records the end.
 func (t *task) write(r Result) {
 	failpoint.At("keeper.exit.before")
 	if body, err := json.Marshal(more{From: r.From, To: r.To}); err == nil {
-		_ = t.c.book.Exit(t.spec.ID, journal.Exit{Outcome: r.Outcome, Head: r.Head, At: time.Now().UTC(), More: body})
+		t.c.record(t.spec.ID, journal.Exit{Outcome: r.Outcome, Head: r.Head, At: time.Now().UTC(), More: body})
 	}
+	t.tally.remove()
 	failpoint.At("keeper.exit.after")
 }
 
@@ -139,13 +135,17 @@ func (t *task) run() Result {
 	}
 	out := t.output(log)
 	spec := t.process(out)
-	spec.Before = func(pipe int, mark uint64) error { return t.announce(log, pipe, mark) }
 	spec.Reaping = t.ending
+	leaf, _ := t.c.leaves.Take() // it does without if need be
+	defer leaf.Release()
+	t.limit(leaf, log)
+	spec.Leaf = leaf
 	p, err := t.start(spec, log)
+	t.flush() // the notes, while it begins
 	if p == nil {
 		o, ok := t.stopped()
 		if !ok {
-			o = failed(run.StartFailed, err.Error())
+			o = run.Failure(run.StartFailed, err.Error())
 		}
 		return t.closeLog(log, out, o, 0)
 	}
@@ -173,8 +173,8 @@ func (t *task) process(out *output) process.Spec {
 
 // announce comes right before the fork: what is about to happen is written down, and
 // the engine gets its share of the pipe.
-func (t *task) announce(log *joblog.Writer, pipe int, mark uint64) error {
-	at := intent{Cookie: t.spec.Cookie, Pipe: inode(pipe), Mark: mark}
+func (t *task) announce(log *joblog.Writer, leaf *cgroup.Leaf, pipe int, mark uint64) error {
+	at := intent{Cookie: t.spec.Cookie, Pipe: inode(pipe), Mark: mark, Leaf: leaf.Path(), By: t.c.by, Since: t.c.since}
 	if log != nil {
 		at.From, _ = log.Range()
 	}
@@ -207,17 +207,24 @@ func (t *task) ending(o run.Outcome) {
 // asked to stop, and then the process is nil.
 func (t *task) start(spec process.Spec, log *joblog.Writer) (*process.Process, error) {
 	told := false
-	for wait := startWaitFirst; t.ctx.Err() == nil; wait = t.pause(wait) {
-		p, err := t.fork(spec)
+	for wait := startWaitFirst; t.ctx.Err() == nil; wait = pause(t.ctx, wait) {
+		p, err := t.fork(spec, log)
+		if err != nil && spec.Leaf != nil && !temporary(err) { // the group may be to blame
+			spec.Leaf = nil
+			if p, err = t.fork(spec, log); err == nil {
+				t.limit(nil, log)
+			}
+		}
 		if err == nil {
 			return p, nil
 		}
-		_ = t.c.book.NotStarted(t.spec.ID, err.Error())
 		if !temporary(err) {
 			return nil, err
 		}
+		_ = t.c.book.Renew() // should it be broken
 		if !told && log != nil {
 			log.Note(joblog.Warning, "not started yet, trying again: "+err.Error())
+			log.Flush()
 		}
 		told = true
 	}
@@ -225,11 +232,13 @@ func (t *task) start(spec process.Spec, log *joblog.Writer) (*process.Process, e
 }
 
 // fork starts the process and notes which one it is.
-func (t *task) fork(spec process.Spec) (*process.Process, error) {
+func (t *task) fork(spec process.Spec, log *joblog.Writer) (*process.Process, error) {
 	t.c.starting.Lock()
 	defer t.c.starting.Unlock()
+	spec.Before = func(pipe int, mark uint64) error { return t.announce(log, spec.Leaf, pipe, mark) }
 	p, err := process.Start(spec, t.c.host)
 	if err != nil {
+		_ = t.c.book.NotStarted(t.spec.ID, err.Error())
 		return nil, err
 	}
 	t.watch(p)
@@ -264,26 +273,22 @@ func (t *task) see(p *process.Process, log *joblog.Writer, out *output, began ti
 	return t.closeLog(log, out, o, time.Since(began))
 }
 
-// openLog opens the task's log, nil when it has none. A program that has too many files
-// open for the moment, or a full disk, is no failure of the job: it is tried again until
-// the task is asked to stop.
+// openLog opens the task's log, nil when it has none. A result says why it can't be, or
+// that the task was asked to stop.
 func (t *task) openLog() (*joblog.Writer, *Result) {
 	if t.spec.Log == nil {
 		return nil, nil
 	}
-	for wait := startWaitFirst; ; wait = t.pause(wait) {
-		log, err := joblog.Open(t.spec.Log.Path, t.spec.Log.Limit, t.masker)
-		if err == nil {
-			t.log.Store(log)
-			return log, nil
-		}
-		if !scarce(err) && !full(err) {
-			return nil, &Result{To: -1, Outcome: failed(run.StartFailed, t.masker.String("its log can't be written: "+err.Error()))}
-		}
-		if o, ok := t.stopped(); ok {
-			return nil, &Result{To: -1, Outcome: o}
-		}
+	log, err := OpenLog(t.ctx, t.spec.Log.Path, t.spec.Log.Limit, t.masker)
+	if err == nil {
+		t.log.Store(log)
+		return log, nil
 	}
+	o, ok := t.stopped()
+	if !ok {
+		o = run.Failure(run.StartFailed, t.masker.String("its log can't be written: "+err.Error()))
+	}
+	return nil, &Result{To: -1, Outcome: o}
 }
 
 // closeLog ends the log and adds to an outcome what became of the output.
@@ -294,6 +299,7 @@ func (t *task) closeLog(log *joblog.Writer, out *output, o run.Outcome, took tim
 	}
 	t.log.Store(nil)
 	log.EndOutput()
+	t.tally.settle(log)
 	r.From, r.To = log.Range()
 	var stats joblog.Stats
 	var err error
@@ -307,18 +313,6 @@ func (t *task) closeLog(log *joblog.Writer, out *output, o run.Outcome, took tim
 		r.Outcome.Detail = Join(r.Outcome.Detail, t.masker.String("its log is incomplete: "+err.Error()))
 	}
 	return r
-}
-
-// pause waits between attempts to start, or until the task is asked to stop. It
-// returns how long to wait the next time.
-func (t *task) pause(wait time.Duration) time.Duration {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-t.ctx.Done():
-	case <-timer.C:
-	}
-	return min(2*wait, startWaitMax)
 }
 
 // stop asks for the end of the task, whatever it is doing.
@@ -380,12 +374,15 @@ func (t *task) flush() {
 
 // output is where a process's output goes: its beginning is kept, and all of it logged.
 type output struct {
-	log  *joblog.Writer
-	room int
-	head []byte
+	log   *joblog.Writer
+	tally *tally
+	room  int
+	head  []byte
 }
 
-func (t *task) output(log *joblog.Writer) *output { return &output{log: log, room: t.spec.Head} }
+func (t *task) output(log *joblog.Writer) *output {
+	return &output{log: log, tally: t.tally, room: t.spec.Head}
+}
 
 func (o *output) Write(p []byte) (int, error) {
 	if n := min(o.room-len(o.head), len(p)); n > 0 {
@@ -394,12 +391,10 @@ func (o *output) Write(p []byte) (int, error) {
 	if o.log == nil {
 		return len(p), nil
 	}
-	defer o.log.Flush() // should this program die, what it has read is not lost
-	return o.log.Write(p)
-}
-
-func failed(reason run.Reason, detail string) run.Outcome {
-	return run.Outcome{State: run.Failed, Reason: reason, Detail: detail, ExitCode: run.NoExitCode}
+	n, err := o.log.Write(p)
+	o.log.Flush() // should this program die, what it has read is not lost
+	o.tally.note(o.log)
+	return n, err
 }
 
 // share hands the pipe of a running process to f.

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -23,12 +24,34 @@ type legacy struct {
 	Pipes map[string]int `json:"pipes"` // by task
 }
 
-// upgrade goes on as the program in a file. It returns only when that can't be done.
+// upgrade goes on as the program in a file. It returns only when that can't be done, and
+// then nothing has changed.
 func (s *server) upgrade(program string) error {
+	if info, err := os.Stat(program); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no program", program)
+	}
 	if err := unix.Access(program, unix.X_OK); err != nil {
 		return fmt.Errorf("%s: %w", program, err)
 	}
-	s.c.starting.Lock() // for ever: nothing is between START and PID
+	will, err := os.CreateTemp(s.dir, "upgrade")
+	if err != nil {
+		return err
+	}
+	_ = os.Remove(will.Name())
+	s.c.starting.Lock() // for ever, if all goes well: nothing is between START and PID
+	if s.c.owes() {
+		s.c.starting.Unlock()
+		return errors.Join(errors.New("not everything is in the journal"), will.Close())
+	}
+	err = s.become(program, will)
+	fmt.Fprintln(os.Stderr, "the keeper can't be upgraded:", err)
+	os.Exit(1) // its jobs are the engine's to take over
+	return err
+}
+
+// become leaves everything to the program in a file. From here on there is no way back
+// but to become this very program again.
+func (s *server) become(program string, will *os.File) error {
 	left := legacy{Pipes: make(map[string]int)}
 	for _, t := range s.c.all() {
 		if fd, ok := t.release(); ok {
@@ -36,11 +59,6 @@ func (s *server) upgrade(program string) error {
 		}
 	}
 	failpoint.At("keeper.upgrade.before")
-	will, err := os.CreateTemp(s.dir, "upgrade")
-	if err != nil {
-		return err
-	}
-	_ = os.Remove(will.Name())
 	left.Lock = int(s.lock.Fd())
 	body, err := json.Marshal(left)
 	if err != nil {
@@ -58,7 +76,9 @@ func (s *server) upgrade(program string) error {
 	if err := s.book.Close(); err != nil {
 		return err
 	}
-	return syscall.Exec(program, args, os.Environ()) //nolint:gosec // the engine is this user, and names its own program
+	err = syscall.Exec(program, args, os.Environ()) //nolint:gosec // the engine is this user, and names its own program
+	fmt.Fprintln(os.Stderr, "the keeper goes on as what it was:", program, err)
+	return errors.Join(err, syscall.Exec("/proc/self/exe", args, os.Environ())) //nolint:gosec // as above
 }
 
 func keepOpen(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/executionerhq/executioner/internal/failpoint"
 )
 
 // version of the conversation. Both sides name theirs; a side that does not know what
@@ -63,8 +65,8 @@ type message struct {
 	Result  *Result         `json:"result,omitempty"`
 	Fates   map[string]Fate `json:"fates,omitempty"`
 	Other   Fate            `json:"other,omitempty"` // of recorded tasks that are not in Fates
-	Text    string          `json:"text,omitempty"`
-	Done    bool            `json:"done,omitempty"` // with bye: everything is recorded elsewhere
+	Text    string          `json:"text,omitempty"`  // why; of an upgrade the program
+	Done    bool            `json:"done,omitempty"`  // with bye: everything is recorded elsewhere
 
 	Inode uint64 `json:"inode,omitempty"` // of the file that comes with it
 
@@ -138,10 +140,13 @@ func (w *wire) flush() {
 		out := w.queue
 		w.queue = nil
 		w.mu.Unlock()
-		_, err := w.conn.Write(out)
+		err := failpoint.Err("keeper.send")
+		if err == nil {
+			_, err = w.conn.Write(out)
+		}
 		w.mu.Lock()
 		if err != nil {
-			w.failed = err
+			w.fail(err)
 		}
 	}
 	w.writing = false
@@ -177,8 +182,19 @@ func (w *wire) sendFile(frame []byte, fd int) error {
 	if err == nil && n < len(frame) {
 		_, err = w.conn.Write(frame[n:])
 	}
-	w.failed = err
+	if err != nil {
+		w.fail(err)
+	}
 	return err
+}
+
+// fail ends sending. Nobody must wait for what was not sent: the other side is told that
+// nothing follows, and ends the conversation. What it has sent already can be received all
+// the same: our shares in the pipes of what a dead keeper had just started may be in it. Call it with mu held.
+func (w *wire) fail(err error) {
+	w.failed = err
+	_ = w.conn.CloseWrite()
+	_ = w.conn.SetReadDeadline(time.Now().Add(closePatience))
 }
 
 // receive returns the next message. After an error there is none any more.

@@ -330,3 +330,45 @@ func TestInheritedIsASocket(t *testing.T) {
 		t.Error("a TCP connection is no conversation with a keeper")
 	}
 }
+
+// TestFailedSendLosesNothingReceived: an engine that wrote to a keeper that had just been
+// killed closed the conversation, and with it the pipes that the keeper had sent before.
+func TestFailedSendLosesNothingReceived(t *testing.T) {
+	a, b := ends(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	send(t, b, &message{Verb: custody, ID: "a", Inode: fileInode(r), fd: int(r.Fd())})
+	b.close()
+	for deadline := time.Now().Add(patience); a.send(&message{Verb: forget, ID: "b"}) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("sending never failed")
+		}
+	}
+	m := receive(t, a)
+	if m.Verb != custody || m.file == nil || fileInode(m.file) != fileInode(r) {
+		t.Fatalf("received %+v", m)
+	}
+	m.file.Close()
+	if _, err := a.receive(); err == nil {
+		t.Error("and more")
+	}
+}
+
+// TestFailedSendEndsTheConversation on the other side, too, which would wait for ever.
+func TestFailedSendEndsTheConversation(t *testing.T) {
+	a, b := ends(t)
+	a.mu.Lock()
+	a.fail(io.ErrShortWrite)
+	a.mu.Unlock()
+	if _, err := b.receive(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	b.close()
+	if _, err := a.receive(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}

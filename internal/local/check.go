@@ -32,13 +32,14 @@ type checks struct {
 func (c *checks) run(list []workflow.Check) string {
 	for _, one := range list {
 		result := check.Run(c.ctx, one, check.Input{
-			Dir:     c.runner.cfg.Workflow.WorkingDir,
+			Dir:     c.dir(),
 			Log:     c.logPath(),
 			LogFrom: c.from,
 			LogTo:   c.to,
 			Now:     time.Now(),
 			Env:     c.env.Expand,
 			Exec:    c.command,
+			Custom:  &check.Custom{Task: c.ID, Stage: c.stage, Find: c.runner.cfg.Workflow.Custom, Ask: c.ask},
 		})
 		if !result.OK {
 			return fmt.Sprintf("%s: %s", one.Name, result.Detail)
@@ -54,13 +55,19 @@ const lostChecks = 3
 // command runs the command of a check as a process of the task. A check only looks, so
 // that it may be made again.
 func (c *checks) command(ctx context.Context, command string, timeout time.Duration) (int, []byte, error) {
-	c.made++
-	spec, err := c.spec(command, c.env)
+	spec, err := c.spec(command, nil, c.env)
 	if err != nil {
 		return run.NoExitCode, nil, err
 	}
+	spec.Head, spec.Timeout = checkOutput, timeout
+	return c.process(ctx, spec)
+}
+
+// process runs the process of a check to its end.
+func (c *checks) process(ctx context.Context, spec keeper.Spec) (int, []byte, error) {
+	c.made++
 	id := spec.ID + "#" + c.stage + strconv.Itoa(c.made)
-	spec.Head, spec.Timeout, spec.KillLeftover = checkOutput, timeout, true
+	spec.KillLeftover = true
 	var r keeper.Result
 	ok := true
 	for n := range 1 + lostChecks {

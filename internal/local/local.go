@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,7 @@ type Runner struct {
 
 	mu     sync.Mutex // guards active: tasks begin and end on goroutines of their own
 	active map[run.TaskID]*task
+	output map[run.TaskID]string // the file in which a task leaves what it hands on, until that is recorded
 }
 
 // New returns a runner. Close it after the last task.
@@ -54,6 +56,7 @@ func New(cfg Config) *Runner {
 		cfg:    cfg,
 		env:    workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides),
 		active: make(map[run.TaskID]*task),
+		output: make(map[run.TaskID]string),
 	}
 }
 
@@ -62,9 +65,9 @@ func Masker(env workflow.Environment) *mask.Masker { return mask.New(secrets(env
 
 // secrets are the values of an environment's secret variables.
 func secrets(env workflow.Environment) []string {
-	var secrets []string
+	secrets := slices.Clone(env.Secrets())
 	for _, v := range env.Vars {
-		if mask.SecretName(v.Name) {
+		if mask.SecretName(v.Name) || env.IsSecret(v.Name) {
 			secrets = append(secrets, v.Value)
 		}
 	}
@@ -77,6 +80,7 @@ func (r *Runner) Start(t engine.Task, done func(run.Outcome)) {
 	a := &task{runner: r, Task: t, job: &r.cfg.Workflow.Jobs[t.Job], ctx: ctx, cancel: cancel}
 	r.mu.Lock()
 	r.active[t.ID] = a
+	r.output[t.ID] = r.outputPath(t)
 	r.tasks.Add(1)
 	r.mu.Unlock()
 	go func() {
@@ -108,7 +112,16 @@ func (r *Runner) Kill() {
 }
 
 // Recorded implements engine.Runner.
-func (r *Runner) Recorded(id run.TaskID) { r.cfg.Keeper.Forget(id.String()) }
+func (r *Runner) Recorded(id run.TaskID) {
+	r.mu.Lock()
+	path, ok := r.output[id]
+	delete(r.output, id)
+	r.mu.Unlock()
+	if ok {
+		_ = os.Remove(path) // it is nearly never there, and in nobody's way
+	}
+	r.cfg.Keeper.Forget(id.String())
+}
 
 // Lost reports whether nobody can know how a task of an earlier program went on.
 func (r *Runner) Lost(id run.TaskID) bool { return r.cfg.Keeper.Fate(id.String()) == keeper.Lost }
@@ -133,18 +146,26 @@ func (r *Runner) running() []*task {
 // shell is what commands are given to, as the Python program did.
 const shell = "/bin/sh"
 
-// spec returns the process of a command in a job's environment.
-func (t *task) spec(command string, env environment) (keeper.Spec, error) {
+// spec returns the process of a command in a job's environment. With args it is these,
+// which no shell sees.
+func (t *task) spec(command string, args []string, env environment) (keeper.Spec, error) {
 	r := t.runner
 	s := keeper.Spec{
 		ID: t.ID.String(), Path: shell, Args: []string{"sh", "-c", command},
-		Dir: r.cfg.Workflow.WorkingDir, Cookie: r.cookie(t.ID), Grace: r.cfg.Grace,
+		Dir: t.dir(), Cookie: r.cookie(t.ID), Grace: r.cfg.Grace,
 		Env: r.own(t.ID), Setting: env.setting,
 	}
 	if env.setting == nil {
 		s.Env, s.Secrets = slices.Concat(env.list, s.Env), env.secrets
 	}
-	if !r.cfg.Workflow.AllowShell {
+	switch {
+	case len(args) > 0:
+		s.Args = make([]string, len(args))
+		for i, arg := range args {
+			s.Args[i] = env.Expand(arg)
+		}
+		s.Path = s.Args[0]
+	case !r.cfg.Workflow.AllowShell:
 		words, err := workflow.SplitCommand(command)
 		if err != nil {
 			return s, err
@@ -181,8 +202,8 @@ type environment struct {
 }
 
 // resolve returns the environment of a task.
-func (r *Runner) resolve(t engine.Task, job *workflow.Job) environment {
-	if len(job.Env) > 0 {
+func (r *Runner) resolve(t engine.Task) environment {
+	if !r.env.Shared(t.Job) {
 		return newEnvironment(r.env.Resolve(t.Job))
 	}
 	r.once.Do(func() {
@@ -209,4 +230,4 @@ func Inherited(environ []string) []string {
 	return kept
 }
 
-var ownNames = []string{process.CookieVariable, "EXECUTIONER_RUN", "EXECUTIONER_ATTEMPT", "EXECUTIONER_JOB", "EXECUTIONER_TRY"}
+var ownNames = []string{process.CookieVariable, "EXECUTIONER_RUN", "EXECUTIONER_ATTEMPT", "EXECUTIONER_JOB", "EXECUTIONER_TRY", outputVariable}

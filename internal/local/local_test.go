@@ -143,7 +143,7 @@ func TestEnvironment(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"A=caller", "B=job", "C=app and caller", "D=given",
-		"EXECUTIONER_ATTEMPT=2", "EXECUTIONER_JOB=a", "EXECUTIONER_RUN=7", "EXECUTIONER_TASK=scope/7/2/a/1", "EXECUTIONER_TRY=1",
+		"EXECUTIONER_ATTEMPT=2", "EXECUTIONER_JOB=a", "EXECUTIONER_OUTPUT=" + outputPath(wf, "scope/7/2/a/1"), "EXECUTIONER_RUN=7", "EXECUTIONER_TASK=scope/7/2/a/1", "EXECUTIONER_TRY=1",
 		"PATH=" + os.Getenv("PATH"),
 	}
 	if !slices.Equal(got, want) {
@@ -154,7 +154,7 @@ func TestEnvironment(t *testing.T) {
 func TestInherited(t *testing.T) {
 	got := local.Inherited([]string{
 		"A=1", "EXECUTIONER_TASK=x/1/1/a/1", "EXECUTIONER_RUN=1", "EXECUTIONER_ATTEMPT=1", "EXECUTIONER_JOB=a", "EXECUTIONER_TRY=1",
-		"EXECUTIONER_DATABASE=/db", "EXECUTIONER_TASKS=mine",
+		"EXECUTIONER_OUTPUT=/x", "EXECUTIONER_DATABASE=/db", "EXECUTIONER_TASKS=mine",
 	})
 	if want := []string{"A=1", "EXECUTIONER_DATABASE=/db", "EXECUTIONER_TASKS=mine"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)

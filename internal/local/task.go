@@ -1,11 +1,11 @@
 package local
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
@@ -14,12 +14,6 @@ import (
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
-)
-
-// Waits between attempts to open a log while the program has too many files open.
-const (
-	openWaitFirst = 50 * time.Millisecond
-	openWaitMax   = 2 * time.Second
 )
 
 // task is one try that is going on.
@@ -109,9 +103,22 @@ func (t *task) execute() run.Outcome {
 		fate = t.runner.cfg.Keeper.Fate(t.ID.String())
 	}
 	if fate == keeper.Lost {
-		return failed(run.Lost, "nobody can know how it ended: the program that ran it is gone")
+		return run.Failure(run.Lost, "nobody can know how it ended: the program that ran it is gone")
 	}
-	env := t.runner.resolve(t.Task, t.job)
+	if fate == keeper.Unstarted {
+		for i := range t.runner.cfg.Workflow.Secrets {
+			if s := &t.runner.cfg.Workflow.Secrets[i]; s.Value == "" {
+				return run.Failure(run.StartFailed, "the secret "+s.Name+" is not known here")
+			}
+		}
+	}
+	env, missing := t.fill()
+	if fate == keeper.Unstarted && missing != "" {
+		return t.masked(run.Failure(run.StartFailed, missing), env)
+	}
+	if fate == keeper.Unstarted {
+		_ = os.Remove(t.runner.outputPath(t.Task)) // of a history that was put back to an earlier state
+	}
 	var notes []keeper.Note
 	if fate == keeper.Unstarted {
 		notes = t.notes(env)
@@ -158,7 +165,7 @@ func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 		_, _ = log.Close() // should it be incomplete, the command's log will say so
 		return nil
 	case !stopped:
-		o = failed(run.PrecheckFailed, detail)
+		o = run.Failure(run.PrecheckFailed, detail)
 	}
 	o = endLog(log, o, time.Since(began), env.masker)
 	return &o
@@ -168,7 +175,7 @@ func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 func (t *task) unopened(err error) *run.Outcome {
 	o, stopped := t.stopped()
 	if !stopped {
-		o = failed(run.StartFailed, "its log can't be written: "+err.Error())
+		o = run.Failure(run.StartFailed, "its log can't be written: "+err.Error())
 	}
 	return &o
 }
@@ -176,11 +183,13 @@ func (t *task) unopened(err error) *run.Outcome {
 // command runs the job's command, and the post-checks when it succeeded.
 func (t *task) command(env environment, notes []keeper.Note) run.Outcome {
 	began := time.Now()
-	spec, err := t.spec(t.job.Command, env)
+	spec, err := t.spec(t.job.Command, t.job.Args, env)
 	if err != nil {
-		return failed(run.StartFailed, err.Error())
+		return run.Failure(run.StartFailed, err.Error())
 	}
+	spec.Env = append(spec.Env, outputVariable+"="+t.runner.outputPath(t.Task))
 	spec.Timeout = t.job.Timeout
+	spec.MemoryLimit, spec.MaxProcesses = t.job.MemoryLimit, t.job.MaxProcesses
 	spec.KillLeftover = t.job.Leftover == workflow.KillLeftover
 	spec.Log = &keeper.Log{Path: t.logPath(), Limit: t.job.OutputLimit, Notes: notes, End: len(t.job.PostChecks) == 0}
 	r, ok := t.runProcess(spec)
@@ -188,7 +197,8 @@ func (t *task) command(env environment, notes []keeper.Note) run.Outcome {
 		o, _ := t.stopped()
 		return o
 	}
-	if spec.Log.End {
+	t.handOn(&r.Outcome, env)
+	if spec.Log.End && r.Outcome.Reason != run.OutputInvalid {
 		return r.Outcome
 	}
 	return t.after(env, r, began)
@@ -201,41 +211,40 @@ func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outc
 		return o // it has no log
 	}
 	log, err := t.openLog(env.masker)
-	if log == nil && o.State == run.Success {
-		return *t.unopened(err)
-	}
 	if log == nil {
+		if o.State == run.Success { // it did run, and nobody can say that it is good
+			t.disapprove(&o, fmt.Sprintf("its log can't be written: %v", err))
+		}
 		return o
 	}
 	if o.State == run.Success {
 		c := checks{task: t, stage: "post", env: env, log: log, from: r.From, to: r.To}
 		if detail := c.run(t.job.PostChecks); detail != "" {
-			stopped, ok := t.stopped()
-			if !ok {
-				stopped = failed(run.PostcheckFailed, detail)
-			}
-			o.State, o.Reason, o.Detail = stopped.State, stopped.Reason, stopped.Detail
+			t.disapprove(&o, detail)
 		}
 	}
 	return endLog(log, o, time.Since(began), env.masker)
+}
+
+// dir is where the job works.
+func (t *task) dir() string { return cmp.Or(t.job.WorkingDir, t.runner.cfg.Workflow.WorkingDir) }
+
+// disapprove changes the outcome of a command that succeeded and did not pass its checks.
+func (t *task) disapprove(o *run.Outcome, detail string) {
+	why, stopped := t.stopped()
+	if !stopped {
+		why = run.Failure(run.PostcheckFailed, detail)
+	}
+	o.State, o.Reason, o.Detail, o.Values = why.State, why.Reason, why.Detail, ""
 }
 
 func (t *task) logPath() string {
 	return joblog.JobPath(t.job.LogDir, t.runner.cfg.Workflow.Application, t.job.ID, t.ID.Run)
 }
 
-// openLog opens the task's log. A program that has too many files open for the moment
-// is no failure of the job; the log is nil when the task is asked to stop.
+// openLog opens the task's log; it is nil when the task is asked to stop before.
 func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
-	for wait := openWaitFirst; ; wait = t.pause(wait) {
-		log, err := joblog.Open(t.logPath(), 0, masker)
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
-			return log, err
-		}
-		if t.ctx.Err() != nil {
-			return nil, nil
-		}
-	}
+	return keeper.OpenLog(t.ctx, t.logPath(), 0, masker)
 }
 
 // endLog writes how the task ended and closes the log.
@@ -245,20 +254,4 @@ func endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.
 		o.Detail = keeper.Join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
 	}
 	return o
-}
-
-// pause waits between attempts, or until the task is asked to stop. It returns how long
-// to wait the next time.
-func (t *task) pause(wait time.Duration) time.Duration {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-t.ctx.Done():
-	case <-timer.C:
-	}
-	return min(2*wait, openWaitMax)
-}
-
-func failed(reason run.Reason, detail string) run.Outcome {
-	return run.Outcome{State: run.Failed, Reason: reason, Detail: detail, ExitCode: run.NoExitCode}
 }

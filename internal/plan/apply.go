@@ -8,24 +8,15 @@ import (
 
 // applyRun changes the attempt's state, or notes a decision about it.
 func (p *Plan) applyRun(t *run.Transition) {
-	if !t.Mark() {
-		p.state = t.To
+	if t.Mark() {
+		if t.Reason != run.Resumed { // another program took the attempt up, which asks for nothing
+			p.applyHalt(t)
+		}
 		return
 	}
-	stop := t.Reason == run.RunCancelled || t.Reason == run.Interrupted
-	p.halt = halt{on: true, stop: stop, state: run.Cancelled, reason: t.Reason, detail: t.Detail, asked: t.Reason}
-	p.halted = 0 // what a failure left to its tries is ended, too
-	if stop {
-		p.stopRunning()
-	}
-}
-
-// stopRunning notes every running job as one to stop.
-func (p *Plan) stopRunning() {
-	for i := range p.jobs {
-		if p.jobs[i].state == run.Running {
-			p.stops = append(p.stops, i)
-		}
+	p.state = t.To
+	if t.To == run.Running && p.wf.Timeout > 0 {
+		p.deadline = t.At.Add(p.wf.Timeout.Truncate(time.Microsecond))
 	}
 }
 
@@ -38,6 +29,8 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 		return
 	}
 	p.counts.Apply(t)
+	p.memory.learn(i, t)
+	p.keepValues(i, t)
 	p.left = p.left || t.Reason == run.NotSelected
 	p.stuck = p.stuck || t.Reason == run.Stuck
 	j.state = t.To
@@ -49,78 +42,27 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 			j.began = t.At.UnixNano()
 		}
 	case run.Failed, run.Timeout:
-		p.applyFailure(i, t.Until)
-	case run.Cancelled:
-		if !p.halt.on {
-			p.fail(i)
+		if !t.Until.IsZero() {
+			j.due = t.Until.UnixNano()
+			p.waiting.push(i)
+			return
 		}
-	case run.Success, run.Skipped:
-		p.applyDone(i, t)
+		p.ended(i, t.Reason)
+	case run.Cancelled, run.Success, run.Skipped:
+		p.ended(i, t.Reason)
 	}
 }
 
-// applyJobCancel notes that a running job is to stop, or a waiting one is not to be repeated.
+// applyJobCancel notes that a running job is to stop, or that a waiting one is not to be
+// repeated, which makes its failure final.
 func (p *Plan) applyJobCancel(i int) {
 	j := &p.jobs[i]
+	before := j.stopped
 	j.stopped = true
-	if j.state == run.Running {
-		p.stops = append(p.stops, i)
-		return
-	}
-	p.fail(i)
-}
-
-// applyFailure puts a failed job among those that wait for a retry, or makes the failure final.
-func (p *Plan) applyFailure(i int, until time.Time) {
-	if until.IsZero() {
-		p.fail(i)
-		return
-	}
-	p.jobs[i].due = until.UnixNano()
-	p.waiting.push(i)
-}
-
-// applyDone lets go what waited for a job, or dooms it.
-func (p *Plan) applyDone(i int, t *run.Transition) {
-	if !satisfies(t.To, t.Reason) {
-		if cause := p.jobs[i].cause; cause >= 0 {
-			p.doom(i, int(cause))
-		}
-		return
-	}
-	for _, d := range p.graph.of(i) {
-		k := &p.jobs[d]
-		if k.unmet--; k.unmet == 0 {
-			p.met.push(int(d))
-		}
-	}
-}
-
-// satisfies reports whether a job that ended so counts as done for what needs it.
-// Jobs that the user asked not to run count as done.
-func satisfies(s run.State, r run.Reason) bool {
-	return s == run.Success ||
-		s == run.Skipped && (r == run.SkipRequested || r == run.AlreadySucceeded || r == run.NotSelected)
-}
-
-// fail makes the failure of job i final: what needs it can't run, and without
-// continue-on-error nothing else starts either.
-func (p *Plan) fail(i int) {
-	p.doom(i, i)
-	if !p.opt.ContinueOnError && !p.halt.on {
-		p.halt.on, p.halt.state = true, run.Skipped
-		p.halt.reason, p.halt.cause = run.StoppedOnFailure, p.id(i)
-	}
-}
-
-// doom marks what needs job i directly as unable to run because of cause. What
-// needs those in turn is doomed when they are skipped.
-func (p *Plan) doom(i, cause int) {
-	for _, d := range p.graph.of(i) {
-		k := &p.jobs[d]
-		if k.cause < 0 {
-			k.cause = int32(cause)
-			p.doomed.push(int(d))
-		}
+	switch {
+	case j.state == run.Running:
+		p.stopping = append(p.stopping, i)
+	case !before:
+		p.ended(i, "")
 	}
 }

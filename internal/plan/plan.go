@@ -33,6 +33,11 @@ type Options struct {
 	// Expected holds how long each job is expected to take, by index. It only orders
 	// ready jobs (longest chain first). Nil: all alike.
 	Expected []time.Duration
+	// When says whether the condition of the job with that index holds. It is called
+	// when everything else that the job waits for has come, must be pure, and is not
+	// called again by a plan that was restored from what followed. An error skips the job
+	// and counts as its failure. Nil: every condition holds.
+	When func(job int, f Facts) (bool, error)
 }
 
 // Plan is the state of one attempt.
@@ -41,22 +46,43 @@ type Plan struct {
 	opt   Options
 	graph graph
 	ranks []int64 // length of the longest chain that begins with the job
+	gate  []int32 // see gate.go; nil: nothing waits for it
+	prior []int32 // the jobs' priorities, close together because each comparison asks for two; nil: all alike
 
-	jobs   []job
-	counts run.Counts
-	state  run.State // of the attempt
-	halt   halt
-	first  int // jobs below this index have been considered by decideFirst
-	halted int // jobs below this index have been considered by endUnstarted
+	jobs       []job
+	hooks      bool    // some of them run at the end of the run
+	conditions bool    // some of them have a condition
+	memory     *memory // what conditions ask about; nil: nothing
+
+	values map[int]run.Values // of jobs that handed some on
+	ids    map[run.JobID]int  // made for the first job that asks for some
+
+	counts   run.Counts
+	state    run.State // of the attempt
+	deadline time.Time // when the run's time is over; zero: never
+	halt     halt
+	first    int // jobs below this index have been considered by decideFirst
+	halted   int // jobs below this index have been considered by endOne
+
+	// Jobs that have not ended for good.
+	open     int // but hooks
+	working  int // but those that clean up: hooks, and jobs that run always
+	cleaning int // those
+
+	// What the result depends on besides the counts.
+	allowed int  // of the jobs that are counted as failed, those that may
+	forgave bool // a job failed that may, in this attempt or an earlier one
+	broken  bool // a condition could not be evaluated
+	cut     bool // a cancel or a drain took a failed job's next try from it
+	stuck   bool // the run had to be ended by unstick
+	left    bool // jobs were left out that no attempt has done
 
 	// Work lists. An entry whose job has moved on meanwhile is dropped when its turn comes.
-	ready   heap  // jobs in QUEUED, first to start on top
-	waiting heap  // jobs in FAILED or TIMEOUT with a retry to come, earliest on top
-	met     heap  // PENDING jobs whose dependencies are met, to be queued
-	doomed  heap  // PENDING jobs that can't run any more, to be skipped
-	stops   []int // running jobs that are to be asked to stop
-	stuck   bool  // the run had to be ended by unstick
-	left    bool  // jobs were left out that no attempt has done
+	ready    heap  // jobs in QUEUED, first to start on top
+	waiting  heap  // jobs in FAILED or TIMEOUT with a retry to come, earliest on top
+	met      heap  // PENDING jobs whose dependencies are met, to be queued
+	doomed   heap  // PENDING jobs that can't run any more, to be skipped
+	stopping []int // running jobs that are to be asked to stop
 
 	out *Output   // of the step that is going on
 	now time.Time // of the step that is going on; UTC, microseconds
@@ -68,29 +94,38 @@ type job struct {
 	began    int64      // start of the first try, Unix nanoseconds
 	due      int64      // when the next try may start, Unix nanoseconds; 0: no retry
 	tries    int32
-	unmet    int32 // dependencies that are not satisfied yet
+	unmet    int32 // dependencies that are not satisfied yet; for a hook also the end of the other jobs
 	cause    int32 // the job that doomed this one, or -1
 	state    run.State
 	stopped  bool // it was asked to stop, or not to be repeated
+	bar      bar  // what keeps it from running for good
+	traits   traits
 }
 
-// halt is the decision to start nothing more. After a failure that means no other
-// jobs: those that have started go on with their tries, as they would if they were
-// running. When it was asked for, it means nothing at all.
-type halt struct {
-	on     bool
-	stop   bool       // running jobs are stopped too
-	state  run.State  // what becomes of jobs that have not started: Skipped or Cancelled
-	reason run.Reason // why
-	cause  run.JobID
-	detail string
-	asked  run.Reason // the reason of a cancel or drain; empty after a mere failure
-}
+// traits are what is different about a job. They are kept here because looking them up
+// in the workflow costs a large run more than everything else.
+type traits uint8
+
+const (
+	always      traits = 1 << iota // it runs however what it needs ended
+	hook                           // it runs at the end of the run
+	choosy                         // it waits for other endings than success
+	handler                        // among them a failure, or whatever comes
+	conditional                    // it has a condition
+	forgiven                       // it may fail
+	idle                           // an earlier attempt skipped it though nothing was wrong
+)
+
+func (j *job) is(t traits) bool { return j.traits&t != 0 }
+
+// exempt reports whether the job cleans up: a failure or a cancel does not keep it from starting.
+func (j *job) exempt() bool { return j.is(always | hook) }
 
 // New returns the plan of a run's first attempt.
 func New(wf *workflow.Workflow, opt Options) *Plan {
 	p := build(wf, withDefaults(wf, opt))
 	p.decide(nil)
+	p.remember(nil)
 	return p
 }
 
@@ -107,11 +142,12 @@ func (p *Plan) Counts() run.Counts { return p.counts }
 func (p *Plan) Job(i int) (run.State, int) { return p.jobs[i].state, int(p.jobs[i].tries) }
 
 // Remaining returns how many jobs this attempt has yet to run, and how many it leaves
-// out that no attempt has done.
+// out that no attempt has done. What an earlier attempt skipped though nothing was wrong
+// is not waited for, and hooks are no reason for an attempt.
 func (p *Plan) Remaining() (toRun, leftOut int) {
 	for i := range p.jobs {
 		switch j := &p.jobs[i]; {
-		case j.decision == "" && !j.state.Ended():
+		case j.decision == "" && !j.state.Ended() && !j.is(hook|idle):
 			toRun++
 		case j.decision == run.NotSelected:
 			leftOut++
@@ -135,6 +171,7 @@ func (p *Plan) Step(now time.Time, in Input) Output {
 	p.begin()
 	p.decideFirst()
 	p.take(in)
+	p.expire()
 	p.settle()
 	p.requeue()
 	p.dispatch()
@@ -164,11 +201,11 @@ func (p *Plan) take(in Input) {
 	case Finished:
 		p.finished(in)
 	case Cancel:
-		if !p.halt.stop {
+		if !p.halt.stop || !p.halt.all && p.cleaning > 0 {
 			p.mark(in.reason(), in.Detail)
 		}
 	case Drain:
-		if p.halt.asked == "" {
+		if p.halt.asked == "" || p.halt.stop && !p.halt.all && !p.halt.drained && p.cleaning > 0 {
 			p.mark(in.reason(), in.Detail)
 		}
 	case CancelJob:
@@ -197,7 +234,7 @@ func (p *Plan) finished(in Finished) {
 	}
 	retry := p.wf.Jobs[in.Job].Retry
 	switch {
-	case p.halt.asked != "" || j.stopped:
+	case j.stopped || !p.mayRepeat(in.Job):
 	case p.wf.Jobs[in.Job].Idempotent && lostAgain(retry, &o, in.Try):
 		t.Until = p.now
 	case retries(retry, &o, in.Try, p.now.Sub(time.Unix(0, j.began))):
@@ -222,17 +259,16 @@ func (p *Plan) cancelJob(in CancelJob) {
 	}
 }
 
-// settle records everything that follows from what is known, in an order that
-// depends on nothing but the state, so that a plan restored in the middle of a
-// step goes on with the rest of it.
+// settle records everything that follows from what is known, one thing after the
+// other, in an order that depends on nothing but the state, so that a plan restored in
+// the middle of a step goes on with the rest of it.
 func (p *Plan) settle() {
 	for {
 		switch {
+		case p.halt.asked != "" && p.endOne():
 		case p.doomed.len() > 0:
 			p.skipDoomed(p.doomed.pop())
-		case p.halt.on:
-			p.endUnstarted()
-			return
+		case p.halt.failed && p.endOne():
 		case p.met.len() > 0:
 			p.queue(p.met.pop())
 		default:
@@ -250,30 +286,23 @@ func (p *Plan) decideFirst() {
 	}
 }
 
-// endUnstarted ends every job that has not started, because no other job starts any
-// more. One that is queued for another try has started.
-func (p *Plan) endUnstarted() {
-	for ; p.halted < len(p.jobs); p.halted++ {
-		j := &p.jobs[p.halted]
-		goesOn := j.tries > 0 && p.halt.asked == ""
-		if j.state != run.Pending && j.state != run.Queued || goesOn {
-			continue
-		}
-		p.emit(p.halted, run.Transition{
-			Try: int(j.tries), From: j.state, To: p.halt.state,
-			Reason: p.halt.reason, Cause: p.halt.cause, Detail: p.halt.detail,
-		})
-	}
-}
-
 func (p *Plan) skipDoomed(i int) {
-	if j := &p.jobs[i]; j.state == run.Pending {
-		p.emit(i, run.Transition{From: run.Pending, To: run.Skipped, Reason: run.DependencyFailed, Cause: p.id(int(j.cause))})
+	j := &p.jobs[i]
+	if j.state != run.Pending {
+		return
 	}
+	t := run.Transition{From: run.Pending, To: run.Skipped, Reason: barReasons[j.bar]}
+	switch {
+	case j.bar == stoppedOnFailure:
+		t.Cause = p.halt.cause
+	case j.cause >= 0:
+		t.Cause = p.id(int(j.cause))
+	}
+	p.emit(i, t)
 }
 
 func (p *Plan) queue(i int) {
-	if p.jobs[i].state == run.Pending {
+	if p.jobs[i].state == run.Pending && p.holds(i) {
 		p.emit(i, run.Transition{From: run.Pending, To: run.Queued, Reason: run.DependenciesMet})
 		p.ready.push(i)
 	}
@@ -281,14 +310,14 @@ func (p *Plan) queue(i int) {
 
 // requeue queues the failed jobs whose wait is over.
 func (p *Plan) requeue() {
-	for p.halt.asked == "" && p.waiting.len() > 0 {
+	for p.waiting.len() > 0 {
 		i := p.waiting.top()
 		j := &p.jobs[i]
 		if !j.stopped && j.due > p.now.UnixNano() {
 			return
 		}
 		p.waiting.pop()
-		if !j.stopped { // else it was cancelled while it waited
+		if !j.stopped { // else it is not to be repeated any more
 			p.emit(i, run.Transition{Try: int(j.tries), From: j.state, To: run.Queued, Reason: run.Retry})
 			p.ready.push(i)
 		}
@@ -316,38 +345,50 @@ func (p *Plan) dispatch() {
 // stop asks for the end of running jobs that were cancelled. After Restore that is
 // asked for once more, because nobody knows whether it was carried out.
 func (p *Plan) stop() {
-	slices.Sort(p.stops)
-	for _, i := range slices.Compact(p.stops) {
+	slices.Sort(p.stopping)
+	for _, i := range slices.Compact(p.stopping) {
 		j := &p.jobs[i]
 		if j.state != run.Running {
 			continue
 		}
 		s := Stop{Job: i, Try: int(j.tries), State: run.Cancelled, Reason: run.JobCancelled}
-		if p.halt.stop {
-			s.Reason, s.Detail = p.halt.asked, p.halt.detail
+		if p.stops(i) {
+			why := ask{p.halt.asked, p.halt.detail}
+			if j.exempt() {
+				why = p.halt.latest
+			}
+			s.Reason, s.Detail = why.of(), why.detail
 		}
 		p.out.Stop = append(p.out.Stop, s)
 	}
-	p.stops = p.stops[:0]
+	p.stopping = p.stopping[:0]
 }
 
 // end finishes the attempt when nothing is left to do, or says when to come back.
 func (p *Plan) end() {
-	if p.halt.asked == "" && p.waiting.len() > 0 {
-		p.out.Wake = time.Unix(0, p.jobs[p.waiting.top()].due).UTC()
-	}
-	if p.counts.Running > 0 || !p.out.Wake.IsZero() {
+	if p.counts.Running > 0 || p.waiting.len() > 0 {
+		p.wake()
 		return
 	}
 	p.unstick()
 	sum := run.Summary{Counts: p.counts}
-	sum.State, sum.Reason = p.result()
+	sum.State, sum.Reason = p.resultOf(p.counts)
 	t := run.Transition{From: p.state, To: sum.State, Reason: sum.Reason}
 	if t.Reason == p.halt.asked {
 		t.Detail = p.halt.detail // who asked for this end; of any other it would be untrue
 	}
 	p.emit(theRun, t)
 	p.out.Done = &sum
+}
+
+// wake asks for the next moment at which something happens by itself.
+func (p *Plan) wake() {
+	if p.waiting.len() > 0 {
+		p.out.Wake = time.Unix(0, p.jobs[p.waiting.top()].due).UTC()
+	}
+	if p.limited() && (p.out.Wake.IsZero() || p.deadline.Before(p.out.Wake)) {
+		p.out.Wake = p.deadline
+	}
 }
 
 // unstick ends what is still PENDING though nothing runs and nothing can start. A
@@ -360,15 +401,18 @@ func (p *Plan) unstick() {
 	}
 }
 
-// result says how the attempt ended, by what became of its jobs.
-func (p *Plan) result() (run.State, run.Reason) {
-	c := &p.counts
+// resultOf says how the attempt ends with jobs that stand like that.
+func (p *Plan) resultOf(c run.Counts) (run.State, run.Reason) {
+	failed := c.Failed > p.allowed || p.broken
 	switch {
-	case p.halt.stop && (c.Cancelled > 0 || p.cutShort()):
+	case p.halt.stop && (c.Cancelled > 0 || p.cut):
+		if p.halt.asked == run.TimedOut {
+			return run.Timeout, run.TimedOut
+		}
 		return run.Cancelled, p.halt.asked
-	case p.halt.asked == run.EngineLost && c.Failed > 0:
+	case p.halt.asked == run.EngineLost && failed:
 		return run.Failed, run.EngineLost
-	case c.Failed > 0:
+	case failed:
 		return run.Failed, run.JobFailed
 	case p.halt.asked != "" && c.Cancelled > 0:
 		return run.Cancelled, p.halt.asked
@@ -378,14 +422,11 @@ func (p *Plan) result() (run.State, run.Reason) {
 		return run.Failed, run.Stuck
 	case p.left:
 		return run.Failed, run.JobsLeft
+	case p.forgave:
+		return run.Success, run.FailuresAllowed
 	default:
 		return run.Success, run.AllSucceeded
 	}
-}
-
-// cutShort reports whether a cancel took a failed job's next try from it.
-func (p *Plan) cutShort() bool {
-	return slices.ContainsFunc(p.waiting.items, func(i int32) bool { return !p.jobs[i].stopped })
 }
 
 // mark records a decision about the run that changes no state.

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -15,7 +16,10 @@ import (
 // longer has are passed over. An error means that the history contradicts itself.
 func Restore(wf *workflow.Workflow, opt Options, history []run.Transition, overrides []run.Override) (*Plan, error) {
 	p := build(wf, withDefaults(wf, opt))
-	p.decide(Results(history, overrides, p.opt.Attempt-1))
+	earlier := Results(history, overrides, p.opt.Attempt-1)
+	p.decide(earlier)
+	p.remember(earlier)
+	p.rememberValues(earlier)
 	index := p.index()
 	for n := range history {
 		if t := &history[n]; t.Attempt == p.opt.Attempt {
@@ -68,79 +72,81 @@ func build(wf *workflow.Workflow, opt Options) *Plan {
 		}
 		return a < b
 	}
+	p.prior = priorities(wf.Jobs)
 	for i := range p.jobs {
-		p.jobs[i].cause = -1
-		p.jobs[i].unmet = int32(len(wf.Jobs[i].Needs))
-		if p.jobs[i].unmet == 0 {
+		j := &p.jobs[i]
+		j.cause = -1
+		j.unmet = int32(len(wf.Jobs[i].Needs))
+		j.traits = traitsOf(&wf.Jobs[i])
+		p.count(j)
+		if j.unmet == 0 {
 			p.met.push(i)
 		}
 	}
+	p.gate = p.newGate()
+	if p.open == 0 && p.hooks {
+		p.beginHooks()
+	}
 	return p
+}
+
+// traitsOf returns what is different about a job.
+func traitsOf(j *workflow.Job) (t traits) {
+	add := func(is bool, trait traits) {
+		if is {
+			t |= trait
+		}
+	}
+	add(j.Always, always)
+	add(j.Hook != workflow.NoHook, hook)
+	add(j.On != nil, choosy)
+	add(slices.Contains(j.On, workflow.OnFailure) || slices.Contains(j.On, workflow.OnDone), handler)
+	add(j.When != "", conditional)
+	add(j.ContinueOnError, forgiven)
+	return t
+}
+
+// count adds a job to those that have not ended.
+func (p *Plan) count(j *job) {
+	p.conditions = p.conditions || j.is(conditional)
+	if j.is(hook) {
+		p.hooks = true
+		j.unmet++ // the end of the other jobs
+	} else {
+		p.open++
+	}
+	if j.exempt() {
+		p.cleaning++
+	} else {
+		p.working++
+	}
+}
+
+// priorities returns the priority of each job, nil when all have the same.
+func priorities(jobs []workflow.Job) []int32 {
+	all := make([]int32, len(jobs))
+	differ := false
+	for i := range jobs {
+		all[i] = int32(jobs[i].Priority)
+		differ = differ || all[i] != all[0]
+	}
+	if !differ {
+		return nil
+	}
+	return all
 }
 
 // before is the order in which ready jobs start. It is total.
 func (p *Plan) before(a, b int32) bool {
 	if !p.opt.Sequential {
-		if x, y := p.wf.Jobs[a].Priority, p.wf.Jobs[b].Priority; x != y {
-			return x > y
+		if p.prior != nil && p.prior[a] != p.prior[b] {
+			return p.prior[a] > p.prior[b]
 		}
 		if x, y := p.ranks[a], p.ranks[b]; x != y {
 			return x > y
 		}
 	}
 	return a < b
-}
-
-// decide notes which jobs this attempt does not run, and why.
-func (p *Plan) decide(earlier map[run.JobID]Result) {
-	skip := ids(p.opt.Skip)
-	again := p.downstream(p.opt.From)
-	for i := range p.jobs {
-		r := earlier[p.id(i)]
-		switch {
-		case r.Succeeded() && !again[i]: // also when it is to be skipped: it stays done for the attempts to come
-			p.jobs[i].decision = run.AlreadySucceeded
-		case skip[p.id(i)]:
-			p.jobs[i].decision = run.SkipRequested
-		case again[i]:
-		case p.opt.FailedOnly && !r.Failed:
-			p.jobs[i].decision = run.NotSelected
-		}
-	}
-}
-
-func ids(list []run.JobID) map[run.JobID]bool {
-	m := make(map[run.JobID]bool, len(list))
-	for _, id := range list {
-		m[id] = true
-	}
-	return m
-}
-
-// downstream says of each job whether it is named or needs one that is, directly or not.
-func (p *Plan) downstream(named []run.JobID) []bool {
-	reached := make([]bool, len(p.jobs))
-	var todo []int32
-	reach := func(i int32) {
-		if !reached[i] {
-			reached[i] = true
-			todo = append(todo, i)
-		}
-	}
-	from := ids(named)
-	for i := range p.jobs {
-		if from[p.id(i)] {
-			reach(int32(i))
-		}
-	}
-	for len(todo) > 0 {
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, d := range p.graph.of(int(i)) {
-			reach(d)
-		}
-	}
-	return reached
 }
 
 func (p *Plan) index() map[run.JobID]int {

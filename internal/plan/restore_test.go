@@ -7,6 +7,22 @@ import (
 	"github.com/executionerhq/executioner/internal/run"
 )
 
+// TestTakenUpAsksForNothing: that another program went on with an attempt is recorded, and
+// keeps nothing from starting.
+func TestTakenUpAsksForNothing(t *testing.T) {
+	p, err := Restore(jobs(1), Options{Run: 7}, []run.Transition{
+		{Attempt: 1, From: run.Pending, To: run.Queued, Reason: run.Submitted},
+		{Attempt: 1, From: run.Queued, To: run.Running, Reason: run.Started},
+		{Attempt: 1, From: run.Running, To: run.Running, Reason: run.Resumed},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := p.Step(time.Unix(0, 0), Begin{}); len(out.Start) != 1 || out.Start[0] != (Task{Job: 0, Try: 1}) {
+		t.Errorf("%+v", out)
+	}
+}
+
 // TestRestoreRefusesContradictions: a history that can't have happened is an error, not
 // a plan that goes on from nowhere.
 func TestRestoreRefusesContradictions(t *testing.T) {

@@ -89,6 +89,7 @@ type world struct {
 	wf        *workflow.Workflow
 	history   []run.Transition
 	overrides []run.Override
+	asked     []run.JobID // whose condition was evaluated since the last step
 }
 
 func newWorld() *world {
@@ -146,7 +147,7 @@ func (w *world) restore() (err error) {
 	if w.wf, err = w.spec.workflow(); err != nil {
 		return err
 	}
-	w.opt.Expected = w.spec.expected()
+	w.opt.Expected, w.opt.When = w.spec.expected(), w.when
 	if w.opt.Attempt == 1 && len(w.history) == 0 {
 		w.plan = plan.New(w.wf, w.opt)
 		return nil
@@ -177,7 +178,9 @@ func (w *world) crash(words []string) ([]string, error) {
 // step feeds the input and records what follows. Whatever happens, a plan that is
 // restored from the record must look the same.
 func (w *world) step(in plan.Input) ([]string, error) {
+	w.asked = nil
 	out := w.plan.Step(w.now, in)
+	asked := w.asked
 	w.history = append(w.history, out.Transitions...)
 	for _, t := range out.Transitions {
 		if !t.At.Equal(w.now) || t.Attempt != w.opt.Attempt {
@@ -190,6 +193,9 @@ func (w *world) step(in plan.Input) ([]string, error) {
 	}
 	if diff := cmp.Diff(jobTable(w.plan, w.wf), jobTable(again, w.wf)); diff != "" {
 		return nil, fmt.Errorf("restored it differs: %s", diff)
+	}
+	if len(w.asked) != len(asked) {
+		return nil, fmt.Errorf("a restored plan evaluated the conditions of %v", w.asked[len(asked):])
 	}
 	return w.output(&out), nil
 }

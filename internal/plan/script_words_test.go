@@ -1,7 +1,9 @@
 package plan_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,10 +23,15 @@ type spec struct {
 type jobSpec struct {
 	id         run.JobID
 	needs      []run.JobID
+	on         []workflow.Ending
 	retry      workflow.Retry
 	priority   int
 	idempotent bool
 	expected   time.Duration
+	always     bool
+	mayFail    bool
+	when       string
+	hook       workflow.Hook
 }
 
 // change applies a line that begins with workflow, job or remove.
@@ -50,6 +57,8 @@ func (s *spec) setWorkflow(words []string) (err error) {
 			s.wf.Sequential = true
 		case "continue-on-error":
 			s.wf.ContinueOnError = true
+		case "timeout":
+			s.wf.Timeout, err = time.ParseDuration(value)
 		default:
 			err = fmt.Errorf("no such word for a workflow: %s", word)
 		}
@@ -60,21 +69,28 @@ func (s *spec) setWorkflow(words []string) (err error) {
 	return nil
 }
 
-// parseJob reads "b needs a c retry=2 delay=30s".
+// parseJob reads "b needs a c:failure retry=2 delay=30s always may-fail".
 func parseJob(words []string) (jobSpec, error) {
 	j := jobSpec{id: run.JobID(words[0]), retry: workflow.Retry{
 		Delay: 30 * time.Second, Backoff: 1.5, MaxTime: 1800 * time.Second,
 		OnStatus: []string{"ERROR", "FAILED", "TIMEOUT"}, ExitCodes: []int{1},
 	}}
 	for _, word := range words[1:] {
-		if word == "needs" {
-			continue
-		}
 		key, value, isSetting := strings.Cut(word, "=")
-		if !isSetting {
-			j.needs = append(j.needs, run.JobID(word))
-		} else if err := j.set(key, value); err != nil {
-			return j, err
+		switch {
+		case word == "needs":
+		case word == "always":
+			j.always = true
+		case word == "may-fail":
+			j.mayFail = true
+		case isSetting:
+			if err := j.set(key, value); err != nil {
+				return j, err
+			}
+		default:
+			id, on, _ := strings.Cut(word, ":")
+			j.needs = append(j.needs, run.JobID(id))
+			j.on = append(j.on, cmp.Or(workflow.Ending(on), workflow.OnSuccess))
 		}
 	}
 	return j, nil
@@ -108,6 +124,10 @@ func (j *jobSpec) set(key, value string) (err error) {
 		j.priority, err = strconv.Atoi(value)
 	case "idempotent":
 		j.idempotent, err = strconv.ParseBool(value)
+	case "when":
+		j.when = value
+	case "hook":
+		j.hook = workflow.Hook(value)
 	case "expected":
 		j.expected, err = time.ParseDuration(value)
 	default:
@@ -132,18 +152,44 @@ func (s *spec) workflow() (*workflow.Workflow, error) {
 		index[j.id] = i
 	}
 	for _, j := range s.jobs {
-		job := workflow.Job{ID: j.id, Retry: &j.retry, Priority: j.priority, Idempotent: j.idempotent}
-		for _, need := range j.needs {
+		job := workflow.Job{
+			ID: j.id, Retry: &j.retry, Priority: j.priority, Idempotent: j.idempotent,
+			Always: j.always, ContinueOnError: j.mayFail, When: j.when, Hook: j.hook,
+		}
+		endings := make(map[int]workflow.Ending)
+		for n, need := range j.needs {
 			i, ok := index[need]
 			if !ok {
 				return nil, fmt.Errorf("job %s needs %s, which is not there", j.id, need)
 			}
-			job.Needs = append(job.Needs, i)
+			endings[i] = j.on[n]
 		}
-		slices.Sort(job.Needs)
+		job.Needs = slices.Sorted(maps.Keys(endings))
+		if slices.ContainsFunc(j.on, func(on workflow.Ending) bool { return on != workflow.OnSuccess }) {
+			for _, i := range job.Needs {
+				job.On = append(job.On, endings[i])
+			}
+		}
 		wf.Jobs = append(wf.Jobs, job)
 	}
 	return &wf, nil
+}
+
+// when evaluates the conditions of scripts: yes, no, broken, and STATE:JOB or code3:JOB,
+// which ask how a job stands.
+func (w *world) when(i int, f plan.Facts) (bool, error) {
+	w.asked = append(w.asked, w.wf.Jobs[i].ID)
+	what, job, _ := strings.Cut(w.wf.Jobs[i].When, ":")
+	fact, known := f.Job(run.JobID(job))
+	switch {
+	case what == "yes" || what == "no":
+		return what == "yes", nil
+	case !known:
+		return false, fmt.Errorf("there is no job %q", job)
+	case strings.HasPrefix(what, "code"):
+		return fmt.Sprintf("code%d", fact.ExitCode) == what, nil
+	}
+	return fact.State.String() == what || string(fact.Reason) == what, nil
 }
 
 // expected returns nil when no job says how long it takes.

@@ -114,7 +114,7 @@ func (p *Process) announceEnd() bool {
 	case 3: // CLD_DUMPED
 		status |= 0x80
 	}
-	p.reaping(verdict(exit{status: syscall.WaitStatus(status)}, p.ordered, p.ranOutOfMemory))
+	p.reaping(p.verdict(exit{status: syscall.WaitStatus(status)}))
 	p.reaping = nil
 	return true
 }

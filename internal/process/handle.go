@@ -28,9 +28,6 @@ type Handle struct {
 	// OOM is what the counter in OOMFile said at the start.
 	OOM     uint64 `json:"oom,omitempty"`
 	OOMFile string `json:"oom_file,omitempty"`
-
-	// Leaf is the directory of its control group, for cgroup.Tree.Adopt; empty for none.
-	Leaf string `json:"leaf,omitempty"`
 }
 
 // ErrGone says that the process of a Handle has ended, or that the host was started again

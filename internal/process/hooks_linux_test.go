@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,16 +30,16 @@ func TestBefore(t *testing.T) {
 	if got := pidFrom(t, spec.Dir, "inode"); uint64(got) != inode {
 		t.Errorf("its output is pipe %d, not %d", got, inode)
 	}
-	found, ok := FindMarked(mark, p.started)
+	found, ok := FindMarked(mark, p.started, Handle{})
 	if want := p.Handle(); !ok || found.PID != want.PID || found.StartTime != want.StartTime || found.Mark != want.Mark {
 		t.Errorf("found %+v %v, want %+v", found, ok, want)
 	}
 	p.Stop(run.Cancelled, run.RunCancelled, "")
 	p.Wait()
-	if found, ok := FindMarked(mark, time.Time{}); ok {
+	if found, ok := FindMarked(mark, time.Time{}, Handle{}); ok {
 		t.Errorf("found %+v", found)
 	}
-	if _, ok := FindMarked(0, time.Time{}); ok {
+	if _, ok := FindMarked(0, time.Time{}, Handle{}); ok {
 		t.Error("found nobody's")
 	}
 	refusal := errors.New("not now")
@@ -92,5 +93,13 @@ func TestReaping(t *testing.T) {
 		if len(told) > 0 {
 			t.Errorf("%s: told twice", c.script)
 		}
+	}
+}
+
+// TestByAge: of those with one mark the program is the oldest.
+func TestByAge(t *testing.T) {
+	all := []entry{{ident: ident{3, 20}}, {ident: ident{9, 10}}, {ident: ident{7, 10}}, {ident: ident{2, 11}}}
+	if got := slices.MinFunc(all, byAge); got.pid != 7 {
+		t.Errorf("the oldest is %d", got.pid)
 	}
 }

@@ -40,6 +40,11 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 	if h.isClosed() {
 		return errHostClosed
 	}
+	group, err := openLeaf(spec.Leaf)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = group.Close() }() // nil is no harm
 	pidfd := -1
 	h.marker.takeOff(p)
 	defer h.marker.land(p)
@@ -52,7 +57,7 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 		Dir:   spec.Dir,
 		Env:   spec.Env,
 		Files: []uintptr{uintptr(h.stdin), uintptr(w), uintptr(w)},
-		Sys:   attributes(spec.Leaf, &pidfd),
+		Sys:   attributes(group, &pidfd),
 	})
 	if err != nil {
 		return err
@@ -68,12 +73,20 @@ func (h *Host) begin(p *Process, spec Spec, path string, w int) error {
 }
 
 // attributes are those of a program with a session of its own, in its control group.
-func attributes(leaf *cgroup.Leaf, pidfd *int) *syscall.SysProcAttr {
+func attributes(group *os.File, pidfd *int) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true, PidFD: pidfd}
-	if leaf != nil {
-		attr.UseCgroupFD, attr.CgroupFD = true, leaf.FD()
+	if group != nil {
+		attr.UseCgroupFD, attr.CgroupFD = true, int(group.Fd())
 	}
 	return attr
+}
+
+// openLeaf returns the directory of a control group, nil for none.
+func openLeaf(leaf *cgroup.Leaf) (*os.File, error) {
+	if leaf == nil {
+		return nil, nil
+	}
+	return leaf.Open()
 }
 
 // fork is ForkExec with an empty signal mask. Go gives a child the mask of the calling

@@ -90,13 +90,6 @@ func (p *Process) ranOutOfMemory() bool {
 	return p.host.oomSince(p.oom)
 }
 
-func (p *Process) leafPath() string {
-	if p.leaf == nil {
-		return ""
-	}
-	return p.leaf.Path()
-}
-
 // wasInLeaf reports whether a process, or a zombie, is in the control group of p.
 func (p *Process) wasInLeaf(pid int) bool {
 	return p.leaf != nil && groupName(pid) == filepath.Base(p.leaf.Path())

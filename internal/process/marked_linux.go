@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"slices"
 	"time"
@@ -11,7 +12,10 @@ import (
 // program that started it died: see Spec.Before. It may be alive or, as a child of this
 // program, a zombie. A mark that another fork of the same moment may have given counts
 // only if nobody else has it.
-func FindMarked(mark uint64, started time.Time) (Handle, bool) {
+//
+// by is that program itself, zero when that is not known: it had the mark, too, and may be
+// a zombie that nobody has waited for yet.
+func FindMarked(mark uint64, started time.Time, by Handle) (Handle, bool) {
 	if mark == 0 {
 		return Handle{}, false
 	}
@@ -20,23 +24,30 @@ func FindMarked(mark uint64, started time.Time) (Handle, bool) {
 		return Handle{}, false
 	}
 	var m marker
-	var born []entry
+	var born, stamped []entry
 	for _, e := range all {
-		if e.session != e.pid {
+		if e.session != e.pid || e.ident == (ident{by.PID, by.StartTime}) {
 			continue // every program of a try leads a session
 		}
 		switch m.read(e.pid) {
 		case mark:
-			return handleOf(e, mark, started), true
+			stamped = append(stamped, e)
 		case mark + 1: // forked and not stamped yet
 			born = append(born, e)
 		}
+	}
+	if len(stamped) > 0 { // descendants that lead sessions of their own have it, too
+		return handleOf(slices.MinFunc(stamped, byAge), mark, started), true
 	}
 	if len(born) != 1 {
 		return Handle{}, false
 	}
 	return handleOf(born[0], mark, started), true
 }
+
+// byAge puts the oldest first. Of the same moment the lower pid is the older one, as long
+// as they have not begun anew.
+func byAge(a, b entry) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid)) }
 
 func handleOf(e entry, mark uint64, started time.Time) Handle {
 	return Handle{PID: e.pid, StartTime: e.start, BootID: boot(), Mark: mark, Started: started}

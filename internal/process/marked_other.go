@@ -5,7 +5,7 @@ package process
 import "time"
 
 // FindMarked finds nothing on this system.
-func FindMarked(uint64, time.Time) (Handle, bool) { return Handle{}, false }
+func FindMarked(uint64, time.Time, Handle) (Handle, bool) { return Handle{}, false }
 
 // Strays finds nothing on this system.
 func Strays(_, _ uint64, _ map[int]bool) (found []Handle, alike, unborn bool) {

@@ -26,12 +26,24 @@ const shellKilled = 128 + int(syscall.SIGKILL)
 // conclude puts together the outcome.
 func (p *Process) conclude(left []int) run.Outcome {
 	e := p.exit
-	out := verdict(e, p.ordered, p.ranOutOfMemory)
+	out := p.verdict(e)
 	out.CPU = e.cpu
 	out.MaxRSS = p.host.trueMaxRSS(e.maxRSS, p.peak.value())
 	out.Output = p.output.written.Load()
 	out.Survivors = len(left)
 	out.Detail = joinDetail(out.Detail, writeDetail(p.output.err), leftDetail(left))
+	return out
+}
+
+// verdict is that of the process, and says which limit it had when memory ran out.
+func (p *Process) verdict(e exit) run.Outcome {
+	out := verdict(e, p.ordered, p.ranOutOfMemory)
+	if out.Reason != run.OOMKilled || p.leaf == nil {
+		return out
+	}
+	if n := p.leaf.Exceeded(); n > 0 {
+		out.Detail = fmt.Sprintf("the kernel killed it because its memory_limit of %d bytes did not suffice", n)
+	}
 	return out
 }
 

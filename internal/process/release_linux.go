@@ -46,7 +46,7 @@ func (p *Process) Handle() Handle {
 		Mark: p.marks.own, Birth: p.host.marker.certainBirth(p),
 		Started: p.started, Timeout: p.timeout,
 		Written: p.output.written.Load(), Peak: p.peak.value(),
-		OOM: p.oom, OOMFile: p.host.memory.path, Leaf: p.leafPath(),
+		OOM: p.oom, OOMFile: p.host.memory.path,
 	}
 }
 

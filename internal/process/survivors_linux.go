@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Survivors returns the processes whose environment holds a cookie with that prefix.
+// Survivors returns the processes whose environment holds that very cookie.
 // This program and its ancestors are left out: it may run as a job itself.
-func Survivors(cookiePrefix string) ([]Survivor, error) {
+func Survivors(cookie string) ([]Survivor, error) {
 	all, err := processes()
 	if err != nil {
 		return nil, err
@@ -23,8 +23,8 @@ func Survivors(cookiePrefix string) ([]Survivor, error) {
 		if kin[e.pid] || !e.alive() {
 			continue
 		}
-		if cookie, ok := readCookie(e.pid); ok && strings.HasPrefix(cookie, cookiePrefix) {
-			found = append(found, survivor(e, cookie))
+		if own, ok := readCookie(e.pid); ok && own == cookie {
+			found = append(found, survivor(e, own))
 		}
 	}
 	return found, nil
@@ -33,8 +33,8 @@ func Survivors(cookiePrefix string) ([]Survivor, error) {
 // KillSurvivors ends what Survivors finds and all their descendants: SIGTERM, the grace,
 // then SIGKILL until nothing is left. left is what could not be ended, also when ctx was
 // cancelled before. Processes that appear meanwhile are ended too.
-func KillSurvivors(ctx context.Context, prefix string, grace time.Duration) (killed, left []Survivor, err error) {
-	hunt := hunt{prefix: prefix, seen: make(map[ident]Survivor)}
+func KillSurvivors(ctx context.Context, cookie string, grace time.Duration) (killed, left []Survivor, err error) {
+	hunt := hunt{cookie: cookie, seen: make(map[ident]Survivor)}
 	defer func() { killed = hunt.killed(left) }()
 	if left, err = hunt.sure(unix.SIGTERM, unix.SIGCONT); err != nil || len(left) == 0 {
 		return nil, left, err
@@ -48,7 +48,7 @@ func KillSurvivors(ctx context.Context, prefix string, grace time.Duration) (kil
 
 // hunt remembers who was found: a member stays one when its parent is gone.
 type hunt struct {
-	prefix string
+	cookie string
 	seen   map[ident]Survivor
 }
 
@@ -82,7 +82,7 @@ func (h *hunt) sure(signals ...unix.Signal) ([]Survivor, error) {
 
 // round finds who lives and sends the signals.
 func (h *hunt) round(signals ...unix.Signal) ([]Survivor, error) {
-	found, err := Survivors(h.prefix)
+	found, err := Survivors(h.cookie)
 	if err != nil {
 		return nil, err
 	}

@@ -36,42 +36,43 @@ func deadEngine(t *testing.T, job, cookie string) (dir string, pid int) {
 }
 
 func TestSurvivorsOfADeadEngine(t *testing.T) {
-	prefix := "survivors/" + strconv.Itoa(os.Getpid()) + "/"
-	_, pid := deadEngine(t, "echo $$ > pid; sleep 1000; true", prefix+"a/1")
-	_, other := deadEngine(t, "echo $$ > pid; sleep 1000; true", "other-"+prefix)
-	got := cookies(t, prefix)
-	if len(got) != 2 {
-		t.Fatalf("found %+v", got)
+	cookie := "survivors/" + strconv.Itoa(os.Getpid()) + "/1"
+	_, pid := deadEngine(t, "echo $$ > pid; sleep 1000; true", cookie)
+	_, before := deadEngine(t, "echo $$ > pid; sleep 1000; true", "other-"+cookie)
+	_, after := deadEngine(t, "echo $$ > pid; sleep 1000; true", cookie+"0") // try 10 is not try 1
+	got, err := Survivors(cookie)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("found %+v, %v", got, err)
 	}
 	e, _ := readStat(pid)
-	want := Survivor{PID: pid, StartTime: e.start, Cookie: prefix + "a/1", Command: "sh -c echo $$ > pid; sleep 1000; true"}
+	want := Survivor{PID: pid, StartTime: e.start, Cookie: cookie, Command: "sh -c echo $$ > pid; sleep 1000; true"}
 	if got[0] != want && got[1] != want {
 		t.Errorf("found %+v, want %+v", got, want)
 	}
-	killed, left, err := KillSurvivors(context.Background(), prefix, time.Minute)
+	killed, left, err := KillSurvivors(context.Background(), cookie, time.Minute)
 	if err != nil || len(killed) != 2 || len(left) != 0 {
 		t.Errorf("killed %+v, left %+v, %v", killed, left, err)
 	}
-	if isRunning(pid) || !isRunning(other) {
-		t.Errorf("running: %v, the other: %v", isRunning(pid), isRunning(other))
+	if isRunning(pid) || !isRunning(before) || !isRunning(after) {
+		t.Errorf("running: %v, the others: %v, %v", isRunning(pid), isRunning(before), isRunning(after))
 	}
-	if killed, left, err := KillSurvivors(context.Background(), prefix, 0); err != nil || len(killed)+len(left) != 0 {
+	if killed, left, err := KillSurvivors(context.Background(), cookie, 0); err != nil || len(killed)+len(left) != 0 {
 		t.Errorf("again: %v %v %v", killed, left, err)
 	}
 }
 
 // TestSurvivorsThatResist: one ignores TERM, one hides its environment below the other.
 func TestSurvivorsThatResist(t *testing.T) {
-	prefix := "resist/" + strconv.Itoa(os.Getpid()) + "/"
+	cookie := "resist/" + strconv.Itoa(os.Getpid())
 	hidden := "(exec env -i bash -c \"" + forever(t, "hidden") + "\") & "
-	dir, pid := deadEngine(t, "trap \"\" TERM; "+hidden+"echo $$ > pid; while :; do sleep 0.05; done", prefix)
+	dir, pid := deadEngine(t, "trap \"\" TERM; "+hidden+"echo $$ > pid; while :; do sleep 0.05; done", cookie)
 	child := pidFrom(t, dir, "hidden")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if killed, left, err := KillSurvivors(ctx, prefix, time.Hour); err != context.Canceled || len(left) == 0 {
+	if killed, left, err := KillSurvivors(ctx, cookie, time.Hour); err != context.Canceled || len(left) == 0 {
 		t.Errorf("cancelled: killed %v, left %v, %v", killed, left, err)
 	}
-	killed, left, err := KillSurvivors(context.Background(), prefix, 50*time.Millisecond)
+	killed, left, err := KillSurvivors(context.Background(), cookie, 50*time.Millisecond)
 	if err != nil || len(left) != 0 || isRunning(pid) || isRunning(child) {
 		t.Errorf("killed %v, left %v, %v", killed, left, err)
 	}

@@ -5,7 +5,7 @@ type Counts struct {
 	Total     int `json:"total"`     // jobs in the workflow
 	Running   int `json:"running"`   // RUNNING now
 	Succeeded int `json:"succeeded"` // SUCCESS, and SKIPPED because an earlier attempt did it
-	Failed    int `json:"failed"`    // FAILED and TIMEOUT
+	Failed    int `json:"failed"`    // FAILED and TIMEOUT, and SKIPPED because an earlier attempt let it fail
 	Skipped   int `json:"skipped"`   // SKIPPED for any other reason
 	Cancelled int `json:"cancelled"`
 }
@@ -30,9 +30,12 @@ func (c *Counts) add(s State, r Reason, n int) {
 	case Failed, Timeout:
 		c.Failed += n
 	case Skipped:
-		if r == AlreadySucceeded {
+		switch r {
+		case AlreadySucceeded:
 			c.Succeeded += n
-		} else {
+		case FailuresAllowed:
+			c.Failed += n
+		default:
 			c.Skipped += n
 		}
 	case Cancelled:

@@ -25,6 +25,8 @@ func TestCountsApply(t *testing.T) {
 		{"it is skipped", Transition{Job: "a", From: Pending, To: Skipped, Reason: DependencyFailed}, with(func(c *Counts) { c.Skipped = 3 })},
 		{"the user skips it", Transition{Job: "a", From: Pending, To: Skipped, Reason: SkipRequested}, with(func(c *Counts) { c.Skipped = 3 })},
 		{"it was done before", Transition{Job: "a", From: Pending, To: Skipped, Reason: AlreadySucceeded}, with(func(c *Counts) { c.Succeeded = 5 })},
+		{"it was let fail before", Transition{Job: "a", From: Pending, To: Skipped, Reason: FailuresAllowed}, with(func(c *Counts) { c.Failed = 4 })},
+		{"its condition does not hold", Transition{Job: "a", From: Pending, To: Skipped, Reason: ConditionFalse}, with(func(c *Counts) { c.Skipped = 3 })},
 		{"it is cancelled before it starts", Transition{Job: "a", From: Queued, To: Cancelled}, with(func(c *Counts) { c.Cancelled = 2 })},
 		{"a mark", Transition{Job: "a", From: Running, To: Running, Reason: JobCancelled}, start},
 		{"the run starts", Transition{From: Queued, To: Running}, start},

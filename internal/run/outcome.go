@@ -15,7 +15,14 @@ type Outcome struct {
 	Output    int64         // bytes the command wrote
 	Dropped   int64         // of these, bytes not kept because the log's limit was reached
 	Survivors int           // processes of this try that were left running when it ended
+
+	Values Values `json:",omitempty"` // what a try that succeeded handed on to later jobs
 }
 
 // Exit codes that are not the command's own.
 const NoExitCode = -1
+
+// Failure is the outcome of a try that failed for another reason than its command's end.
+func Failure(reason Reason, detail string) Outcome {
+	return Outcome{State: Failed, Reason: reason, Detail: detail, ExitCode: NoExitCode}
+}

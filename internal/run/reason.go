@@ -21,6 +21,7 @@ const (
 	OOMKilled       Reason = "oom_killed"       // the kernel took it because memory ran out
 	PrecheckFailed  Reason = "precheck_failed"  // a pre-check failed, the command was not run
 	PostcheckFailed Reason = "postcheck_failed" // the command ended well but a post-check failed
+	OutputInvalid   Reason = "output_invalid"   // the command ended well but what it handed on can't be read
 	StartFailed     Reason = "start_failed"     // the command could not be started
 	TimedOut        Reason = "timed_out"        // its time was over
 	Lost            Reason = "lost"             // nobody can know how it ended
@@ -37,6 +38,16 @@ const (
 	SkipRequested    Reason = "skip_requested"     // the user said so
 	AlreadySucceeded Reason = "already_succeeded"  // an earlier attempt did it
 	NotSelected      Reason = "not_selected"       // the resume asked for other jobs only
+)
+
+// Of conditions, of jobs that may fail, and of a run's own time limit.
+const (
+	ConditionFalse    Reason = "condition_false"    // its condition does not hold
+	ConditionFailed   Reason = "condition_failed"   // its condition can't be evaluated, which counts as a failure
+	DependencySkipped Reason = "dependency_skipped" // something it needs was skipped, and nothing failed
+	NotNeeded         Reason = "not_needed"         // it waits for another ending of a job, or of the run
+	FailuresAllowed   Reason = "failures_allowed"   // of a run: only jobs failed that may; of a job: it failed in an earlier attempt, and may
+	RunTimedOut       Reason = "run_timed_out"      // the time of the whole run was over
 )
 
 // Why a job or run was ended from outside.
@@ -57,9 +68,10 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		Submitted, Resumed, DependenciesMet, Retry, Started,
-		Exited, EmptyCommand, Signal, OOMKilled, PrecheckFailed, PostcheckFailed, StartFailed,
+		Exited, EmptyCommand, Signal, OOMKilled, PrecheckFailed, PostcheckFailed, OutputInvalid, StartFailed,
 		TimedOut, Lost, AllSucceeded, JobFailed, JobsLeft, Stuck,
 		DependencyFailed, StoppedOnFailure, SkipRequested, AlreadySucceeded, NotSelected,
+		ConditionFalse, ConditionFailed, DependencySkipped, NotNeeded, FailuresAllowed, RunTimedOut,
 		RunCancelled, JobCancelled, Interrupted, EngineStopping, EngineLost,
 		NotRecorded,
 	}

@@ -3,11 +3,13 @@ package runs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Interrupted reports whether a run's program is gone while something of it is left: jobs
@@ -24,8 +26,8 @@ func (s *Service) Interrupted(ctx context.Context, r store.Run) (bool, error) {
 func (s *Service) isOwned(r store.Run) bool { return r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) }
 
 // carryOn takes up the attempt of a leased run where its program left it. It returns nil
-// when nothing is left of it, so that it is to be closed.
-func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run) (*Execution, error) {
+// when nothing is left of it, so that it is to be closed. know adds what is secret.
+func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, know func(*workflow.Workflow) (*workflow.Workflow, error)) (*Execution, error) {
 	r.Owner = nil // it is ours
 	left, err := s.Interrupted(ctx, r)
 	if err != nil || !left {
@@ -37,6 +39,9 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run) (
 	}
 	opt, err := decodeOptions(r.Attempt.Options)
 	if err != nil {
+		return nil, err
+	}
+	if wf, err = know(wf); err != nil {
 		return nil, err
 	}
 	a := Attempt{
@@ -51,10 +56,21 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run) (
 		return nil, runner.Close(false)
 	}
 	before, err := s.seqBefore(ctx, a)
+	if err == nil {
+		a.TakenUp.Seq, err = s.takenUp(ctx, lease, p, a)
+	}
 	if err != nil {
 		return nil, errors.Join(err, runner.Close(false))
 	}
 	return s.start(ctx, lease, p, a, runner, before), nil
+}
+
+// takenUp records that this program goes on with an attempt, and returns the sequence number.
+func (s *Service) takenUp(ctx context.Context, lease store.Lease, p *plan.Plan, a Attempt) (int64, error) {
+	return s.cfg.Store.Append(ctx, lease, []run.Transition{{
+		Attempt: a.Number, From: p.State(), To: p.State(), Reason: run.Resumed,
+		Detail: "with " + Plural(a.TakenUp.Running, "job") + " running", At: time.Now().UTC().Truncate(time.Microsecond),
+	}})
 }
 
 // seqBefore returns the sequence number of the last transition before an attempt.
@@ -93,7 +109,7 @@ func (s *Service) cancelInterrupted(ctx context.Context, r store.Run, kind store
 	if err != nil {
 		return true, lockedByRunning(err, r.ID)
 	}
-	e, err := s.carryOn(ctx, lease, r)
+	e, err := s.carryOn(ctx, lease, r, func(wf *workflow.Workflow) (*workflow.Workflow, error) { return wf, nil }) // to end it takes no secrets
 	if e == nil {
 		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
 		return err != nil, err

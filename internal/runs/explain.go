@@ -94,10 +94,11 @@ type explainer struct {
 	index   map[run.JobID]int
 	options []Options                // of each attempt
 	results map[run.JobID]run.Reason // how each job last ended badly
+	states  map[run.JobID]run.State  // how each job stands
 }
 
 func newExplainer(d Details) *explainer {
-	e := &explainer{details: d, index: indexOf(d.Workflow), results: map[run.JobID]run.Reason{}}
+	e := &explainer{details: d, index: indexOf(d.Workflow), results: map[run.JobID]run.Reason{}, states: map[run.JobID]run.State{}}
 	for i := range d.Attempts {
 		opt, err := decodeOptions(d.Attempts[i].Options)
 		if err != nil {
@@ -108,8 +109,17 @@ func newExplainer(d Details) *explainer {
 	return e
 }
 
-// note remembers how a job ended badly.
+// note remembers how a job stands, and how it ended badly.
 func (e *explainer) note(t *run.Transition) {
+	if t.Reason == run.AlreadySucceeded || t.Reason == run.FailuresAllowed {
+		return
+	}
+	if !t.Mark() {
+		e.states[t.Job] = t.To
+	}
+	if t.Reason == run.ConditionFailed {
+		e.results[t.Job] = t.Reason
+	}
 	if t.Job != "" && (t.To == run.Failed || t.To == run.Timeout || t.To == run.Cancelled) {
 		e.results[t.Job] = t.Reason
 	}
@@ -144,29 +154,8 @@ func (e *explainer) sentence(t *run.Transition) string {
 	case t.To == run.Cancelled && t.Outcome == nil:
 		return "It was not started, because " + cancelledBecause(t) + "."
 	default:
-		return endSentence(t)
+		return endSentence(t) + e.allowed(t)
 	}
-}
-
-func (e *explainer) queued(id run.JobID) string {
-	wf := e.details.Workflow
-	i, ok := e.index[id]
-	if !ok || len(wf.Jobs[i].Needs) == 0 {
-		return "It was queued at once, because it depends on nothing."
-	}
-	return "It was queued, because all it depends on is done: " + needs(wf, i) + "."
-}
-
-func needs(wf *workflow.Workflow, i int) string {
-	names := make([]string, 0, maxNames+1)
-	for n, need := range wf.Jobs[i].Needs {
-		if n == maxNames {
-			names = append(names, fmt.Sprintf("and %d more", len(wf.Jobs[i].Needs)-n))
-			break
-		}
-		names = append(names, string(wf.Jobs[need].ID))
-	}
-	return strings.Join(names, ", ")
 }
 
 // workers is how many jobs could run at once in an attempt.
@@ -183,38 +172,6 @@ func (e *explainer) imported(attempt int) bool {
 	return attempt >= 1 && attempt <= len(e.options) && e.options[attempt-1].Imported
 }
 
-func (e *explainer) skipped(t *run.Transition) string {
-	switch t.Reason {
-	case run.DependencyFailed:
-		return fmt.Sprintf("It was skipped, because it depends on %s, which %s.", t.Cause, e.became(t.Cause))
-	case run.StoppedOnFailure:
-		return fmt.Sprintf("It was skipped, because %s %s and the run does not continue on errors.", t.Cause, e.became(t.Cause))
-	case run.SkipRequested:
-		return "It was skipped, because that was asked for; what depends on it goes on as if it had succeeded."
-	case run.AlreadySucceeded:
-		return "It was not run again, because it had succeeded in an earlier attempt."
-	case run.NotSelected:
-		return "It was left out, because only failed jobs were asked for."
-	case run.Stuck:
-		return "It was skipped, because nothing ran and nothing could start. This is a bug of executioner; please report it."
-	case run.NotRecorded:
-		return "It was skipped; why was not recorded" + detail(t) + "."
-	default:
-		return "It was skipped (" + string(t.Reason) + ")."
-	}
-}
-
-func (e *explainer) became(id run.JobID) string {
-	switch e.results[id] {
-	case run.TimedOut:
-		return "ran out of time"
-	case run.JobCancelled, run.RunCancelled:
-		return "was cancelled"
-	default:
-		return "failed"
-	}
-}
-
 func cancelledBecause(t *run.Transition) string {
 	switch t.Reason {
 	case run.JobCancelled:
@@ -223,6 +180,8 @@ func cancelledBecause(t *run.Transition) string {
 		return "the run was cancelled" + by(t.Detail)
 	case run.Interrupted:
 		return "the run was interrupted" + by(t.Detail)
+	case run.RunTimedOut:
+		return "the time of the whole run was over" + by(t.Detail)
 	case run.EngineLost:
 		return "the program that ran it was gone"
 	default:
@@ -276,11 +235,13 @@ var endings = map[run.Reason]string{
 	run.OOMKilled:       "was killed by the kernel, because memory ran out",
 	run.PrecheckFailed:  "was not run, because a pre-check failed",
 	run.PostcheckFailed: "ended well, but a post-check failed",
+	run.OutputInvalid:   "ended well, but what it handed on can't be read",
 	run.StartFailed:     "could not be started",
 	run.Lost:            "was lost",
 	run.RunCancelled:    "was stopped, because the run was cancelled",
 	run.Interrupted:     "was stopped, because the run was interrupted",
 	run.JobCancelled:    "was stopped, because the job was cancelled",
+	run.RunTimedOut:     "was stopped, because the time of the whole run was over",
 	run.EngineLost:      "was stopped, because the run was no longer ours",
 	run.NotRecorded:     "failed, and why was not recorded",
 }
@@ -296,6 +257,10 @@ func runSentence(t *run.Transition) string {
 	switch {
 	case t.Mark() && (t.Reason == run.EngineStopping || t.Reason == run.EngineLost):
 		return "From here on the run started nothing more" + by(t.Detail) + "."
+	case t.Mark() && t.Reason == run.Resumed:
+		return "The program that ran it was gone, and another one went on with the same attempt" + by(t.Detail) + "."
+	case t.Mark() && t.Reason == run.TimedOut:
+		return "The time of the run was over" + by(t.Detail) + ": what ran was stopped."
 	case t.Mark():
 		return "The run was asked to stop" + by(t.Detail) + "."
 	case t.To == run.Queued && t.Reason == run.Resumed:
@@ -313,6 +278,10 @@ func runEnd(t *run.Transition) string {
 	switch t.Reason {
 	case run.AllSucceeded:
 		return "The run succeeded: every job that had to run did so well."
+	case run.FailuresAllowed:
+		return "The run succeeded: every job that had to run did so well, but for such as may fail."
+	case run.TimedOut:
+		return "The run was stopped, because its time was over" + by(t.Detail) + "."
 	case run.JobsLeft:
 		return "The run is not done: what was selected succeeded, but jobs were left out that have not run yet."
 	case run.JobFailed:
@@ -358,17 +327,17 @@ func (e *explainer) waiting(id run.JobID) string {
 
 // pending reports whether the run's latest attempt has yet to come to a job.
 func pending(v *View, j *JobView) bool {
-	return j.State == run.Pending || j.Attempt < v.Attempt && j.State != run.Success && j.Override == nil
+	return j.State == run.Pending || j.Attempt < v.Attempt && j.passed < v.Attempt && j.State != run.Success && j.Override == nil
 }
 
 func (e *explainer) unmet(i int) string {
 	var names []string
-	for _, need := range e.details.Workflow.Jobs[i].Needs {
+	for _, need := range e.waitsFor(i) {
 		j := &e.details.View.Jobs[need]
 		switch {
 		case pending(&e.details.View, j):
 			names = append(names, string(j.ID)+" (PENDING)")
-		case !j.State.Good() && j.State != run.Skipped && j.Override == nil:
+		case !j.Over() && j.Override == nil:
 			names = append(names, fmt.Sprintf("%s (%s)", j.ID, j.State))
 		}
 		if len(names) == maxNames {
@@ -376,8 +345,35 @@ func (e *explainer) unmet(i int) string {
 			break
 		}
 	}
+	if len(names) == 0 && e.details.Workflow.Jobs[i].Hook != workflow.NoHook {
+		return "the other jobs of the run to end"
+	}
 	if len(names) == 0 {
 		return "the run to begin"
 	}
 	return strings.Join(names, ", ")
+}
+
+// waitsFor returns the jobs that must have ended before job i starts: what it needs, and
+// for a job that cleans up, or waits for another ending than success, also what these
+// need in turn.
+func (e *explainer) waitsFor(i int) []int {
+	jobs := e.details.Workflow.Jobs
+	j := &jobs[i]
+	if !j.Always && j.On == nil && j.Hook == workflow.NoHook {
+		return j.Needs
+	}
+	all, seen := slices.Clone(j.Needs), make(map[int]bool)
+	for _, need := range all {
+		seen[need] = true
+	}
+	for n := 0; n < len(all); n++ {
+		for _, need := range jobs[all[n]].Needs {
+			if !seen[need] {
+				seen[need] = true
+				all = append(all, need)
+			}
+		}
+	}
+	return all
 }

@@ -91,6 +91,7 @@ func sentences() []struct {
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.OOMKilled, Outcome: ended(-1)}, "Try 1 was killed by the kernel, because memory ran out; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.PrecheckFailed, Outcome: ended(-1), Detail: "check_file_exists: x is not there"}, "Try 1 was not run, because a pre-check failed: check_file_exists: x is not there; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.PostcheckFailed, Outcome: ended(0), Detail: "x"}, "Try 1 ended well, but a post-check failed: x; it is not tried again."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.OutputInvalid, Outcome: ended(0), Detail: "x"}, "Try 1 ended well, but what it handed on can't be read: x; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.StartFailed, Outcome: ended(-1), Detail: "x"}, "Try 1 could not be started: x; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: timeout, Reason: run.TimedOut, Outcome: ended(-1)}, "Try 1 was stopped, because its time was over; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: timeout, Reason: run.TimedOut, Outcome: ended(-1), Detail: "timed out after 2s"}, "Try 1 was stopped: timed out after 2s; it is not tried again."},
@@ -116,8 +117,25 @@ func sentences() []struct {
 		{run.Transition{Job: "a", From: pending, To: queued, Reason: run.NotRecorded}, "It was started by the program that the run was imported from, which recorded no dependencies."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.NotRecorded, Outcome: ended(-1), Detail: "x"}, "Try 1 failed, and why was not recorded: x; it is not tried again."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotRecorded, Detail: "x"}, "It was skipped; why was not recorded: x."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.ConditionFalse, Detail: "1 > 2"}, "It was skipped, because its condition does not hold: 1 > 2."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.ConditionFalse}, "It was skipped, because its condition did not hold in an earlier attempt, and only failed jobs were asked for now."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.ConditionFailed, Detail: "x: no x"}, "It was skipped, because its condition can't be evaluated: x: no x. That counts as a failure."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.DependencySkipped, Cause: "a"}, "It was skipped, because it depends on a, which was skipped."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.DependencySkipped}, "It was skipped, because what it depends on was skipped in an earlier attempt, and only failed jobs were asked for now."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotNeeded}, "It was skipped, because what it waits for ended otherwise in an earlier attempt, and only failed jobs were asked for now."},
+		{run.Transition{Job: "gone", From: pending, To: skipped, Reason: run.NotNeeded, Cause: "a"}, "It was skipped, because it waits for another ending of a."},
+		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.FailuresAllowed}, "It was not run again: it failed in an earlier attempt, and may."},
+		{run.Transition{Job: "b", From: pending, To: cancelled, Reason: run.RunTimedOut, Detail: "after 1h0m0s"}, "It was not started, because the time of the whole run was over (after 1h0m0s)."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: cancelled, Reason: run.RunTimedOut, Outcome: ended(-1), Detail: "after 1h0m0s"}, "Try 1 was stopped, because the time of the whole run was over: after 1h0m0s."},
 		// of the run
+		{run.Transition{From: running, To: running, Reason: run.TimedOut, Detail: "after 1h0m0s"}, "The time of the run was over (after 1h0m0s): what ran was stopped."},
+		{run.Transition{From: running, To: timeout, Reason: run.TimedOut, Detail: "after 1h0m0s"}, "The run was stopped, because its time was over (after 1h0m0s)."},
+		{run.Transition{From: running, To: success, Reason: run.FailuresAllowed}, "The run succeeded: every job that had to run did so well, but for such as may fail."},
 		{run.Transition{From: pending, To: queued, Reason: run.Submitted}, "The run was submitted."},
+		{
+			run.Transition{From: running, To: running, Reason: run.Resumed, Detail: "with 2 jobs running"},
+			"The program that ran it was gone, and another one went on with the same attempt (with 2 jobs running).",
+		},
 		{run.Transition{Attempt: 3, From: pending, To: queued, Reason: run.Resumed}, "The run was resumed: attempt 3."},
 		{run.Transition{From: queued, To: running, Reason: run.Started}, "The run began."},
 		{run.Transition{From: running, To: running, Reason: run.RunCancelled, Detail: "asked by ann"}, "The run was asked to stop (asked by ann)."},
@@ -178,6 +196,7 @@ func TestCausesAreTold(t *testing.T) {
 		{run.Transition{To: run.Timeout, Reason: run.TimedOut, Outcome: ended(-1)}, "It was skipped, because it depends on a, which ran out of time."},
 		{run.Transition{To: run.Cancelled, Reason: run.JobCancelled, Outcome: ended(-1)}, "It was skipped, because it depends on a, which was cancelled."},
 		{run.Transition{To: run.Cancelled, Reason: run.RunCancelled, Outcome: ended(-1)}, "It was skipped, because it depends on a, which was cancelled."},
+		{run.Transition{To: run.Skipped, Reason: run.ConditionFailed}, "It was skipped, because it depends on a, which has a condition that can't be evaluated."},
 	}
 	for _, tt := range tests {
 		tt.cause.Job, tt.cause.From, tt.cause.Try = "a", run.Running, 1

@@ -49,6 +49,9 @@ func (l *MainLog) Add(t *run.Transition) {
 	_, _ = l.app.WriteString(line)
 }
 
+// Know takes notice of a transition whose line another program wrote.
+func (l *MainLog) Know(t *run.Transition) { l.teller.Tell(t) }
+
 // Flush writes what has been added.
 func (l *MainLog) Flush() {
 	l.main.Flush()

@@ -52,22 +52,45 @@ func decodeOptions(b []byte) (Options, error) {
 	return o, fault.Wrap(err, fault.Internal, "read the options of an attempt")
 }
 
-// check reports the first named job that the workflow does not have.
-func (o Options) check(wf *workflow.Workflow) error {
-	for _, list := range [][]run.JobID{o.Skip, o.From} {
-		for _, id := range list {
-			if _, err := JobIn(wf, id); err != nil {
-				return err
-			}
+// spread replaces the names of jobs of the file that stand for others, such as one with
+// a matrix, by the names of these. It reports the first that the workflow does not have.
+func (o Options) spread(wf *workflow.Workflow) (Options, error) {
+	for _, list := range []*[]run.JobID{&o.Skip, &o.From} {
+		all, err := spreadIDs(wf, *list)
+		if err != nil {
+			return o, err
+		}
+		*list = all
+	}
+	return o, nil
+}
+
+func spreadIDs(wf *workflow.Workflow, ids []run.JobID) ([]run.JobID, error) {
+	var all []run.JobID
+	for _, id := range ids {
+		if wf.Index(id) >= 0 {
+			all = append(all, id)
+			continue
+		}
+		members := wf.Members(id)
+		for _, i := range members {
+			all = append(all, wf.Jobs[i].ID)
+		}
+		if _, err := JobIn(wf, id); len(members) == 0 && err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // JobIn returns the index of a job, or NotFound with the nearest name.
 func JobIn(wf *workflow.Workflow, id run.JobID) (int, error) {
 	if i := wf.Index(id); i >= 0 {
 		return i, nil
+	}
+	if members := wf.Members(id); len(members) > 0 {
+		return -1, fault.New(fault.NotFound, "%q stands for %d jobs in %s", id, len(members), wf.Application).
+			WithHint("name one of them, such as %q", wf.Jobs[members[0]].ID)
 	}
 	err := fault.New(fault.NotFound, "there is no job %q in %s", id, wf.Application)
 	names := make([]string, len(wf.Jobs))

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"slices"
 	"time"
@@ -10,12 +9,13 @@ import (
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/simulate"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// Preview is what an attempt would do if every job succeeded at its first try. Jobs
-// are indexes into Workflow.Jobs.
+// Preview is what an attempt would do if every job succeeded at its first try, every
+// condition held and the run had no time limit. Jobs are indexes into Workflow.Jobs.
 type Preview struct {
 	Workflow *workflow.Workflow
 	Options  Options
@@ -34,15 +34,17 @@ type Preview struct {
 type SkippedJob struct {
 	Job    int
 	Reason run.Reason
+	Cause  run.JobID // because of which, where there is one
 }
 
 // PreviewRun returns what a new run would do. It changes nothing. usual may be nil.
 func PreviewRun(wf *workflow.Workflow, opt Options, usual *Usual) (*Preview, error) {
-	if err := opt.check(wf); err != nil {
+	opt, err := opt.spread(wf)
+	if err != nil {
 		return nil, err
 	}
 	p := &Preview{Workflow: wf, Options: opt, Attempt: 1, Usual: usual}
-	return p, p.rehearse(plan.New(wf, opt.Plan(0, 1)))
+	return p, p.rehearse(plan.New(untimed(wf), opt.Plan(0, 1)))
 }
 
 // PreviewResume returns what resuming a run would do. It changes nothing. A run that
@@ -75,11 +77,18 @@ func (s *Service) PreviewResume(ctx context.Context, r store.Run, req Resume) (*
 		return nil, err
 	}
 	p := &Preview{Workflow: wf, Options: opt, Run: r.ID, Attempt: r.Attempt.Number + 1, Usual: usual}
-	restored, err := plan.Restore(wf, opt.Plan(r.ID, p.Attempt), h.Transitions, h.Overrides)
+	restored, err := plan.Restore(untimed(wf), opt.Plan(r.ID, p.Attempt), h.Transitions, h.Overrides)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
 	return p, p.rehearse(restored)
+}
+
+// untimed returns the workflow without its time limit: a rehearsal has guessed times.
+func untimed(wf *workflow.Workflow) *workflow.Workflow {
+	copied := *wf
+	copied.Timeout = 0
+	return &copied
 }
 
 // Expected returns how long job i usually takes, and whether that is known.
@@ -94,40 +103,28 @@ func (p *Preview) Expected(i int) (time.Duration, bool) {
 // rehearse lets the plan run in a time of its own, in which every job takes as long
 // as it usually does, or a second, and succeeds.
 func (p *Preview) rehearse(dry *plan.Plan) error {
-	p.Workers = dry.Workers()
-	start := time.Unix(0, 0)
-	now := start
-	var going ends
 	known := true
-	index := indexOf(p.Workflow)
-	for out := dry.Step(now, plan.Begin{}); ; {
-		for n := range out.Transitions {
-			if t := &out.Transitions[n]; t.Job != "" && t.To == run.Skipped {
-				p.Skipped = append(p.Skipped, SkippedJob{index[t.Job], t.Reason})
-			}
+	line, err := simulate.Run(simulate.Config{Plan: dry, Start: time.Unix(0, 0), Play: func(job, _ int) simulate.Play {
+		d, ok := p.length(job)
+		known = known && ok
+		return simulate.Exit(0, d)
+	}})
+	if err != nil {
+		return err
+	}
+	for i := range line.Jobs {
+		if j := &line.Jobs[i]; j.State == run.Skipped {
+			p.Skipped = append(p.Skipped, SkippedJob{i, j.Reason, j.Cause})
 		}
-		for _, task := range out.Start {
-			p.Starts = append(p.Starts, task.Job)
-			d, ok := p.length(task.Job)
-			known = known && ok
-			heap.Push(&going, end{task, now.Add(d)})
-		}
-		if out.Done != nil {
-			break
-		}
-		if len(going) == 0 {
-			return fault.New(fault.Internal, "the plan stands still with %d of %d jobs", len(p.Starts), len(p.Workflow.Jobs)).
-				WithHint("this is a bug of executioner; please report it")
-		}
-		next := heap.Pop(&going).(end)
-		now = next.at
-		out = dry.Step(now, plan.Finished{Job: next.Job, Try: next.Try, Outcome: run.Outcome{State: run.Success, Reason: run.Exited}})
 	}
 	if known {
-		p.Took = now.Sub(start)
+		p.Took = line.Took
 	}
-	slices.SortFunc(p.Skipped, func(a, b SkippedJob) int { return cmp.Compare(a.Job, b.Job) })
-	p.shape()
+	p.Workers, p.Starts = line.Workers, line.Started()
+	p.Waves, p.Critical = simulate.Shape(p.Workflow, p.Starts, func(i int) time.Duration {
+		d, _ := p.length(i)
+		return d
+	})
 	return nil
 }
 
@@ -142,35 +139,6 @@ func (p *Preview) length(i int) (time.Duration, bool) {
 	return time.Second, false
 }
 
-// shape finds the waves and the critical path of the jobs that would run.
-func (p *Preview) shape() {
-	jobs := slices.Sorted(slices.Values(p.Starts))
-	place := make([]int, len(p.Workflow.Jobs)) // in the part that runs, plus 1
-	part := &workflow.Workflow{Jobs: make([]workflow.Job, len(jobs))}
-	expected := make([]time.Duration, len(jobs))
-	for n, i := range jobs {
-		place[i] = n + 1
-		expected[n], _ = p.length(i)
-	}
-	for n, i := range jobs {
-		for _, need := range p.Workflow.Jobs[i].Needs {
-			if at := place[need]; at > 0 {
-				part.Jobs[n].Needs = append(part.Jobs[n].Needs, at-1)
-			}
-		}
-	}
-	back := func(list []int) {
-		for n := range list {
-			list[n] = jobs[list[n]]
-		}
-	}
-	p.Waves, p.Critical = plan.Waves(part), plan.CriticalPath(part, expected)
-	for _, wave := range p.Waves {
-		back(wave)
-	}
-	back(p.Critical)
-}
-
 func indexOf(wf *workflow.Workflow) map[run.JobID]int {
 	index := make(map[run.JobID]int, len(wf.Jobs))
 	for i := range wf.Jobs {
@@ -179,27 +147,11 @@ func indexOf(wf *workflow.Workflow) map[run.JobID]int {
 	return index
 }
 
-// end is when a task of a rehearsal is over.
-type end struct {
-	plan.Task
-	at time.Time
-}
-
-// ends is a heap of what is going on, the earliest end on top, of equal ones the job
-// that comes first in the file.
-type ends []end
-
-func (e ends) Len() int { return len(e) }
-func (e ends) Less(a, b int) bool {
-	if !e[a].at.Equal(e[b].at) {
-		return e[a].at.Before(e[b].at)
-	}
-	return e[a].Job < e[b].Job
-}
-func (e ends) Swap(a, b int) { e[a], e[b] = e[b], e[a] }
-func (e *ends) Push(x any)   { *e = append(*e, x.(end)) }
-func (e *ends) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
+// Imagined returns the options of the plan of a new run that is only simulated, with
+// what evaluates its conditions; nil: every condition holds.
+func Imagined(wf *workflow.Workflow, opt Options, when func(int, plan.Facts) (bool, error)) (plan.Options, error) {
+	opt, err := opt.spread(wf)
+	made := opt.Plan(1, 1)
+	made.When = when
+	return made, err
 }

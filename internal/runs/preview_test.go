@@ -150,11 +150,11 @@ func TestPreviewRun(t *testing.T) {
 		}},
 		{"what is skipped holds nothing up", chain(), Options{Skip: []run.JobID{"d", "a"}}, nil, seen{
 			Attempt: 1, Workers: 2, Starts: []int{1, 2}, Waves: [][]int{{1, 2}}, Critical: []int{1},
-			Skipped: []SkippedJob{{0, run.SkipRequested}, {3, run.SkipRequested}},
+			Skipped: []SkippedJob{{Job: 0, Reason: run.SkipRequested}, {Job: 3, Reason: run.SkipRequested}},
 		}},
 		{"all is skipped", chain(), Options{Skip: []run.JobID{"a", "b", "c", "d"}}, nil, seen{
 			Attempt: 1, Workers: 2, Waves: [][]int{},
-			Skipped: []SkippedJob{{0, run.SkipRequested}, {1, run.SkipRequested}, {2, run.SkipRequested}, {3, run.SkipRequested}},
+			Skipped: []SkippedJob{{Job: 0, Reason: run.SkipRequested}, {Job: 1, Reason: run.SkipRequested}, {Job: 2, Reason: run.SkipRequested}, {Job: 3, Reason: run.SkipRequested}},
 		}},
 	}
 	for _, tt := range tests {
@@ -181,7 +181,7 @@ func TestPreviewOfACycle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := seen{Attempt: 1, Workers: 2, Waves: [][]int{}, Skipped: []SkippedJob{{0, run.Stuck}, {1, run.Stuck}, {2, run.Stuck}, {3, run.Stuck}}}
+	want := seen{Attempt: 1, Workers: 2, Waves: [][]int{}, Skipped: []SkippedJob{{Job: 0, Reason: run.Stuck}, {Job: 1, Reason: run.Stuck}, {Job: 2, Reason: run.Stuck}, {Job: 3, Reason: run.Stuck}}}
 	if got := see(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
 	}
@@ -233,15 +233,15 @@ func TestPreviewResume(t *testing.T) {
 	}{
 		{"what failed and what has not run", failed, Options{}, seen{
 			Run: failed, Attempt: 2, Workers: 2, Starts: []int{1, 2, 3}, Waves: [][]int{{1, 2}, {3}}, Critical: []int{2, 3},
-			Skipped: []SkippedJob{{0, run.AlreadySucceeded}}, Took: 7 * s,
+			Skipped: []SkippedJob{{Job: 0, Reason: run.AlreadySucceeded}}, Took: 7 * s,
 		}},
 		{"what failed", failed, Options{FailedOnly: true}, seen{
 			Run: failed, Attempt: 2, Workers: 2, Starts: []int{1}, Waves: [][]int{{1}}, Critical: []int{1},
-			Skipped: []SkippedJob{{0, run.AlreadySucceeded}, {2, run.NotSelected}, {3, run.NotSelected}}, Took: 2 * s,
+			Skipped: []SkippedJob{{Job: 0, Reason: run.AlreadySucceeded}, {Job: 2, Reason: run.NotSelected}, {Job: 3, Reason: run.NotSelected}}, Took: 2 * s,
 		}},
 		{"from a job on", good, Options{From: []run.JobID{"c"}}, seen{
 			Run: good, Attempt: 2, Workers: 2, Starts: []int{2, 3}, Waves: [][]int{{2}, {3}}, Critical: []int{2, 3},
-			Skipped: []SkippedJob{{0, run.AlreadySucceeded}, {1, run.AlreadySucceeded}}, Took: 7 * s,
+			Skipped: []SkippedJob{{Job: 0, Reason: run.AlreadySucceeded}, {Job: 1, Reason: run.AlreadySucceeded}}, Took: 7 * s,
 		}},
 	}
 	for _, tt := range tests {
@@ -274,7 +274,7 @@ func TestPreviewOfARunThatIsNotOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := seen{Run: id, Attempt: 2, Workers: 2, Starts: []int{1, 2, 3}, Waves: [][]int{{1, 2}, {3}}, Critical: []int{1, 3}, Skipped: []SkippedJob{{0, run.AlreadySucceeded}}}
+	want := seen{Run: id, Attempt: 2, Workers: 2, Starts: []int{1, 2, 3}, Waves: [][]int{{1, 2}, {3}}, Critical: []int{1, 3}, Skipped: []SkippedJob{{Job: 0, Reason: run.AlreadySucceeded}}}
 	if got := see(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

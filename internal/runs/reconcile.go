@@ -79,7 +79,7 @@ func (s *Service) restore(ctx context.Context, r store.Run) (*plan.Plan, *workfl
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := plan.Restore(wf, opt.Plan(r.ID, r.Attempt.Number), h.Transitions, h.Overrides)
+	p, err := plan.Restore(wf, s.planOptions(wf, opt, r.ID, r.Attempt.Number), h.Transitions, h.Overrides)
 	return p, wf, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 }
 
@@ -102,10 +102,8 @@ func closing(p *plan.Plan, now time.Time, in plan.Input) []run.Transition {
 		if state != run.Running {
 			continue
 		}
-		out := p.Step(now, plan.Finished{Job: i, Try: try, Outcome: run.Outcome{
-			State: run.Failed, Reason: run.Lost, ExitCode: run.NoExitCode,
-			Detail: "nobody can know how it ended: the program that ran it is gone",
-		}})
+		out := p.Step(now, plan.Finished{Job: i, Try: try, Outcome: run.Failure(run.Lost,
+			"nobody can know how it ended: the program that ran it is gone")})
 		ts = append(ts, out.Transitions...)
 	}
 	return ts

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
+	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
@@ -20,14 +22,19 @@ type Resume struct {
 	// Workers, Parallel, Sequential and ContinueOnError fall back to it when not given.
 	// Skip, FailedOnly and From are of this attempt alone.
 	Options Options
+	// Params are given for the stored workflow's secret parameters, which are not stored.
+	Params []workflow.Given
+	Now    time.Time // what relative dates are counted from
 }
 
 // Resume begins a new attempt of a run: what succeeded is not run again.
 func (s *Service) Resume(ctx context.Context, r store.Run, req Resume) (*Execution, error) {
+	failpoint.At("runs.acquire.before")
 	lease, err := s.cfg.Store.Acquire(ctx, r.ID, s.cfg.Host.Owner(), leaseTTL, s.cfg.Host.Dead)
 	if err != nil {
 		return nil, lockedByRunning(err, r.ID)
 	}
+	failpoint.At("runs.acquire.after")
 	e, err := s.resumeLeased(ctx, lease, req)
 	if err != nil {
 		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
@@ -63,17 +70,21 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 		return nil, err
 	}
 	number := r.Attempt.Number + 1 // nobody else can add one now
-	p, err := plan.Restore(wf, opt.Plan(r.ID, number), h.Transitions, h.Overrides)
+	p, err := plan.Restore(wf, s.planOptions(wf, opt, r.ID, number), h.Transitions, h.Overrides)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
 	if err := worthwhile(r, p); err != nil {
 		return nil, err
 	}
+	known, err := s.again(ctx, wf, req)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.addAttempt(ctx, lease, next); err != nil {
 		return nil, err
 	}
-	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Epoch: lease.Epoch, Workflow: wf, Options: opt}, h.last())
+	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Epoch: lease.Epoch, Workflow: known, Options: opt}, h.last())
 }
 
 // resumeInterrupted carries an attempt on that was interrupted. Nil: there is nothing to
@@ -89,7 +100,7 @@ func (s *Service) resumeInterrupted(ctx context.Context, lease store.Lease, r st
 		}
 		return nil, nil //nolint:nilnil // see above
 	}
-	return s.carryOn(ctx, lease, r)
+	return s.carryOn(ctx, lease, r, func(wf *workflow.Workflow) (*workflow.Workflow, error) { return s.again(ctx, wf, req) })
 }
 
 // worthwhile refuses an attempt that would run nothing and say nothing new. One that
@@ -152,8 +163,8 @@ func (s *Service) continueWith(ctx context.Context, r store.Run, req Resume) (Op
 			return Options{}, nil, err
 		}
 	}
-	opt := req.Options.after(before)
-	return opt, wf, opt.check(wf)
+	opt, err := req.Options.after(before).spread(wf)
+	return opt, wf, err
 }
 
 // after completes the options of a resume with those of the attempt before. What

@@ -9,6 +9,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/event"
+	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -39,11 +40,17 @@ type Host interface {
 	KillSurvivors(ctx context.Context, tasks []run.TaskID) (left []int, err error)
 }
 
-// Config is what a Service is made of. All fields are required.
+// Config is what a Service is made of. All fields but Secrets and Conditions are required.
 type Config struct {
 	Store store.Store
 	Host  Host
 	Hub   *event.Hub
+	// Secrets returns the values of a workflow's secrets, in their order. Nil: there are no
+	// workflows with secrets.
+	Secrets func(ctx context.Context, wf *workflow.Workflow) ([]string, error)
+	// Conditions returns what evaluates the conditions of an attempt's jobs: see
+	// plan.Options.When. Nil: there are no workflows with conditions.
+	Conditions func(a Attempt) func(job int, f plan.Facts) (bool, error)
 	// NewRunner makes the runner of an attempt that is about to start.
 	NewRunner func(a Attempt) (Runner, error)
 	// Trouble is told when results can't be recorded for now, and with nil when they can again.
@@ -75,7 +82,7 @@ type Attempt struct {
 // TakenUp says where an attempt was when its program went away.
 type TakenUp struct {
 	Running int   // tasks
-	Seq     int64 // of the last transition that was recorded then
+	Seq     int64 // of the transition which records that: those before it are the other program's
 }
 
 // Execution is an attempt that is going on in this program.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
@@ -15,10 +16,15 @@ import (
 
 // Submit records a new run of a workflow and begins to execute it here.
 func (s *Service) Submit(ctx context.Context, wf *workflow.Workflow, opt Options) (*Execution, error) {
-	if err := opt.check(wf); err != nil {
+	opt, err := opt.spread(wf)
+	if err != nil {
 		return nil, err
 	}
 	first, err := newAttempt(wf, opt)
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.withSecrets(ctx, wf)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +44,9 @@ func (s *Service) Submit(ctx context.Context, wf *workflow.Workflow, opt Options
 	if err != nil {
 		return nil, err
 	}
-	p := plan.New(wf, opt.Plan(lease.Run, 1))
-	return s.execute(ctx, lease, p, Attempt{Run: lease.Run, Number: 1, Epoch: lease.Epoch, Workflow: wf, Options: opt}, 0)
+	failpoint.At("runs.created")
+	p := plan.New(wf, s.planOptions(wf, opt, lease.Run, 1))
+	return s.execute(ctx, lease, p, Attempt{Run: lease.Run, Number: 1, Epoch: lease.Epoch, Workflow: known, Options: opt}, 0)
 }
 
 func newAttempt(wf *workflow.Workflow, opt Options) (store.NewAttempt, error) {

@@ -75,7 +75,7 @@ func (t *Teller) ended(tr *run.Transition) (level, text string) {
 		level = LevelInfo
 	}
 	if tr.Reason != run.PrecheckFailed && tr.Reason != run.StartFailed { // it did run
-		text += after(tr.At.Sub(t.started[tr.Job]))
+		text = took(text, after(t.started[tr.Job], tr.At))
 	}
 	text += detail(tr)
 	delete(t.started, tr.Job)
@@ -101,13 +101,35 @@ func skippedLine(tr *run.Transition) (level, text string) {
 		return LevelInfo, "not run again: already done"
 	case run.NotSelected:
 		return LevelInfo, "left out: only failed jobs were asked for"
+	case run.ConditionFalse:
+		return LevelInfo, "skipped: its condition does not hold" + detail(tr)
+	case run.ConditionFailed:
+		return LevelError, "failed: its condition can't be evaluated" + detail(tr)
+	case run.DependencySkipped:
+		return LevelInfo, "skipped: " + orWhat(tr.Cause) + " was skipped"
+	case run.NotNeeded:
+		return LevelInfo, "not needed"
+	case run.FailuresAllowed:
+		return LevelInfo, "not run again: it failed, and may"
 	default:
 		return LevelWarning, "skipped: " + string(tr.Reason)
 	}
 }
 
+// orWhat names a job, or what a job depends on where it is not known which it is.
+func orWhat(id run.JobID) string {
+	if id == "" {
+		return "what it depends on"
+	}
+	return string(id)
+}
+
 func (t *Teller) tellRun(tr *run.Transition) (level, text string) {
 	switch {
+	case tr.Mark() && tr.Reason == run.Resumed:
+		return LevelWarning, "carried on, because the program that ran it was gone" + by(tr.Detail)
+	case tr.Mark() && tr.Reason == run.TimedOut:
+		return LevelWarning, "stopped, because its time is over" + by(tr.Detail)
 	case tr.Mark():
 		return LevelWarning, "asked to stop" + by(tr.Detail)
 	case tr.To == run.Queued:
@@ -116,9 +138,9 @@ func (t *Teller) tellRun(tr *run.Transition) (level, text string) {
 		t.begin = tr.At
 		return LevelInfo, fmt.Sprintf("attempt %d began: %s", tr.Attempt, Plural(len(t.wf.Jobs), "job"))
 	case tr.To == run.Success:
-		return LevelInfo, "SUCCESS" + after(tr.At.Sub(t.begin))
+		return LevelInfo, "SUCCESS" + after(t.begin, tr.At)
 	default:
-		return LevelError, tr.To.String() + after(tr.At.Sub(t.begin)) + by(tr.Detail)
+		return LevelError, tr.To.String() + after(t.begin, tr.At) + by(tr.Detail)
 	}
 }
 
@@ -133,7 +155,23 @@ func Plural(n int, thing string) string {
 	return strconv.Itoa(n) + " " + thing + "s"
 }
 
-func after(d time.Duration) string { return " after " + Short(d) }
+// after says how long something took; nothing when its beginning is not known.
+func after(from, to time.Time) string {
+	if from.IsZero() {
+		return ""
+	}
+	return " after " + Short(to.Sub(from))
+}
+
+// took puts how long a try took behind what became of it, before the rest of the
+// sentence: "was stopped after 1.46s, because the run was interrupted".
+func took(text, long string) string {
+	what, rest, found := strings.Cut(text, ", ")
+	if !found {
+		return text + long
+	}
+	return what + long + ", " + rest
+}
 
 // Short writes a duration for people: 0.42s, 12.3s, 4m05s, 2h03m.
 func Short(d time.Duration) string {

@@ -34,28 +34,36 @@ type View struct {
 
 // JobView is one job of a run, as of the last attempt that ran it.
 type JobView struct {
-	ID          run.JobID  `json:"id"`
-	Description string     `json:"description,omitempty"`
-	State       run.State  `json:"state"`
-	Reason      run.Reason `json:"reason,omitempty"`
-	Cause       run.JobID  `json:"cause,omitempty"`
-	Detail      string     `json:"detail,omitempty"`
-	Attempt     int        `json:"attempt,omitempty"` // 0 when no attempt has come to it yet
-	Tries       int        `json:"tries"`
-	ExitCode    *int       `json:"exit_code"`
-	Signal      int        `json:"signal,omitempty"`
-	StartedAt   *time.Time `json:"started_at"` // of the first try in that attempt
-	EndedAt     *time.Time `json:"ended_at"`   // of the last try
-	Seconds     *float64   `json:"duration_seconds"`
-	RetryAt     *time.Time `json:"retry_at,omitempty"`
-	CPUSeconds  float64    `json:"cpu_seconds"`
-	MaxRSS      int64      `json:"max_rss_bytes"`
-	Output      int64      `json:"output_bytes"`
-	Dropped     int64      `json:"output_dropped_bytes,omitempty"`
-	Survivors   int        `json:"survivors,omitempty"`
-	Override    *Marked    `json:"marked_success,omitempty"`
-	Command     string     `json:"command"`
-	Log         string     `json:"log,omitempty"`
+	ID          run.JobID         `json:"id"`
+	Description string            `json:"description,omitempty"`
+	When        string            `json:"when,omitempty"`
+	Always      bool              `json:"always,omitempty"`
+	Hook        string            `json:"hook,omitempty"`
+	MayFail     bool              `json:"continue_on_error,omitempty"` // the run goes on after its failure as if it had succeeded
+	State       run.State         `json:"state"`
+	Reason      run.Reason        `json:"reason,omitempty"`
+	Cause       run.JobID         `json:"cause,omitempty"`
+	Detail      string            `json:"detail,omitempty"`
+	Attempt     int               `json:"attempt,omitempty"` // 0 when no attempt has come to it yet
+	Tries       int               `json:"tries"`
+	ExitCode    *int              `json:"exit_code"`
+	Signal      int               `json:"signal,omitempty"`
+	StartedAt   *time.Time        `json:"started_at"` // of the first try in that attempt
+	EndedAt     *time.Time        `json:"ended_at"`   // of the last try
+	Seconds     *float64          `json:"duration_seconds"`
+	RetryAt     *time.Time        `json:"retry_at,omitempty"`
+	CPUSeconds  float64           `json:"cpu_seconds"`
+	MaxRSS      int64             `json:"max_rss_bytes"`
+	Output      int64             `json:"output_bytes"`
+	Dropped     int64             `json:"output_dropped_bytes,omitempty"`
+	Survivors   int               `json:"survivors,omitempty"`
+	Values      map[string]string `json:"values,omitempty"` // what it handed on
+	Override    *Marked           `json:"marked_success,omitempty"`
+	Command     string            `json:"command"`
+	Log         string            `json:"log,omitempty"`
+
+	asked  string // by whom the job was asked to stop
+	passed int    // the latest attempt that passed it over because it had failed, and may
 }
 
 // Over reports whether the job has ended and is not repeated in this attempt.
@@ -68,7 +76,11 @@ func (v *JobView) Unsuccessful() bool {
 	case run.Failed, run.Timeout, run.Cancelled:
 		return v.Override == nil
 	case run.Skipped:
-		return v.Override == nil && (v.Reason == run.DependencyFailed || v.Reason == run.StoppedOnFailure || v.Reason == run.Stuck)
+		switch v.Reason {
+		case run.DependencyFailed, run.StoppedOnFailure, run.ConditionFailed, run.Stuck:
+			return v.Override == nil
+		}
+		return false
 	default:
 		return false
 	}
@@ -189,7 +201,10 @@ func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 	index := indexOf(wf)
 	for i := range wf.Jobs {
 		j := &wf.Jobs[i]
-		views[i] = JobView{ID: j.ID, Description: j.Description, Command: j.Command, Log: joblog.JobPath(j.LogDir, wf.Application, j.ID, id)}
+		views[i] = JobView{
+			ID: j.ID, Description: j.Description, Command: j.Command, Log: joblog.JobPath(j.LogDir, wf.Application, j.ID, id),
+			When: j.When, Always: j.Always, Hook: string(j.Hook), MayFail: j.ContinueOnError,
+		}
 	}
 	for n := range h.Transitions {
 		t := &h.Transitions[n]
@@ -213,15 +228,26 @@ func fold(wf *workflow.Workflow, h History, id run.ID) []JobView {
 func (v *JobView) apply(t *run.Transition) {
 	if t.Mark() {
 		v.RetryAt = nil // a job that was cancelled while it waited for its next try gets none
+		v.asked = t.Detail
 		return
 	}
-	if t.Reason == run.AlreadySucceeded {
-		return // it changes nothing about how the job ended
+	switch t.Reason { // two that change nothing about how the job ended
+	case run.AlreadySucceeded:
+		return
+	case run.FailuresAllowed:
+		v.passed = t.Attempt
+		return
 	}
 	if t.From == run.Pending { // a new attempt begins for this job
-		*v = JobView{ID: v.ID, Description: v.Description, Command: v.Command, Log: v.Log}
+		*v = JobView{
+			ID: v.ID, Description: v.Description, Command: v.Command, Log: v.Log,
+			When: v.When, Always: v.Always, Hook: v.Hook, MayFail: v.MayFail,
+		}
 	}
 	v.Attempt, v.State, v.Reason, v.Cause, v.Detail = t.Attempt, t.To, t.Reason, t.Cause, t.Detail
+	if t.Reason == run.JobCancelled && t.Detail == "" {
+		v.Detail = v.asked // it stands where that was asked for
+	}
 	v.RetryAt = at(t.Until)
 	if t.To == run.Running {
 		v.Tries = t.Try
@@ -244,6 +270,10 @@ func (v *JobView) end(t *run.Transition) {
 		v.ExitCode = &o.ExitCode
 	}
 	v.Signal, v.Output, v.Dropped, v.Survivors = o.Signal, o.Output, o.Dropped, o.Survivors
+	v.Values = nil
+	if t.To == run.Success {
+		v.Values = o.Values.Map()
+	}
 	v.CPUSeconds += o.CPU.Seconds()
 	v.MaxRSS = max(v.MaxRSS, o.MaxRSS)
 }

@@ -79,6 +79,14 @@ func TestFold(t *testing.T) {
 		{"a mark changes nothing", append(firstTry[:2:2], run.Transition{Job: "a", Try: 1, From: running, To: running, Reason: run.JobCancelled}), nil, a(func(v *JobView) {
 			v.State, v.Reason, v.Attempt, v.Tries, v.StartedAt = running, run.Started, 1, 1, second(1)
 		})},
+		{"stopped, and by whom", append(firstTry[:2:2],
+			run.Transition{Job: "a", Try: 1, From: running, To: running, Reason: run.JobCancelled, Detail: "asked by ann"},
+			run.Transition{Job: "a", Try: 1, From: running, To: run.Cancelled, Reason: run.JobCancelled, Outcome: &run.Outcome{ExitCode: run.NoExitCode}},
+		), nil, a(func(v *JobView) {
+			v.State, v.Reason, v.Detail, v.Attempt, v.Tries = run.Cancelled, run.JobCancelled, "asked by ann", 1, 1
+			v.StartedAt, v.EndedAt, v.Seconds = second(1), second(3), lasting(2)
+			v.asked = "asked by ann"
+		})},
 		{"skipped", []run.Transition{{Job: "a", From: pending, To: run.Skipped, Reason: run.DependencyFailed, Cause: "z"}}, nil, a(func(v *JobView) {
 			v.State, v.Reason, v.Cause, v.Attempt = run.Skipped, run.DependencyFailed, "z", 1
 		})},

@@ -132,6 +132,14 @@ type Outline struct {
 	Imported    bool      // it was recorded elsewhere first: it has an Origin
 }
 
+// Rank selects a run by how many newer ones there are.
+type Rank struct {
+	Application string      // exact; empty selects runs without application
+	States      []run.State // of the latest attempt; any of them; none selects all
+	Imported    bool        // count those that were recorded elsewhere first, too
+	N           int         // 1 is the newest; less is the same
+}
+
 // Total is the number of runs of an application in a state.
 type Total struct {
 	Application string

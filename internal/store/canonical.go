@@ -104,6 +104,7 @@ type canonicalOutcome struct {
 	Output    int64     `json:"output"`
 	Dropped   int64     `json:"dropped"`
 	Survivors int       `json:"survivors"`
+	Values    string    `json:"values,omitempty"`
 }
 
 type canonicalOverride struct {
@@ -129,7 +130,7 @@ func canonicalOfTransition(t *run.Transition) canonicalTransition {
 	if o := t.Outcome; o != nil {
 		c.Outcome = &canonicalOutcome{
 			o.State, exact(o.Reason), o.ExitCode, o.Signal, exact(o.Detail), o.CPU.Microseconds(), o.MaxRSS,
-			o.Output, o.Dropped, o.Survivors,
+			o.Output, o.Dropped, o.Survivors, exact(o.Values),
 		}
 	}
 	return c

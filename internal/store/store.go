@@ -74,6 +74,10 @@ type Store interface {
 	// Outlines returns the runs above after, oldest first (lowest id first), at most
 	// limit of them when limit > 0. It is what maintenance goes through a history with.
 	Outlines(ctx context.Context, after run.ID, limit int) ([]Outline, error)
+	// Nth returns which of the runs that r selects is the r.N-th newest (has the r.N-th
+	// highest id), and 0 when there are fewer. How quick it is depends on r.N, not on how
+	// long the history is.
+	Nth(ctx context.Context, r Rank) (run.ID, error)
 	// Totals counts the runs of each application in each state, sorted by both. It is
 	// quick however long the history is.
 	Totals(ctx context.Context) ([]Total, error)
@@ -82,6 +86,12 @@ type Store interface {
 	// Claim takes a chore that is due, which it is when nobody claimed it within every:
 	// of many callers at the same time one is told true. Who claims it is to do it.
 	Claim(ctx context.Context, chore string, every time.Duration) (bool, error)
+
+	// Place returns the run after which a chore goes on that takes several times, as
+	// SetPlace set it; 0 when it begins with the first.
+	Place(ctx context.Context, chore string) (run.ID, error)
+	// SetPlace changes the place of a chore that was claimed before.
+	SetPlace(ctx context.Context, chore string, after run.ID) error
 
 	// Close waits for what is being written and closes the database. It is idempotent.
 	Close() error

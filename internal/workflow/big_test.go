@@ -123,6 +123,9 @@ func TestYAMLBombs(t *testing.T) {
 		{"merges", merges.String(), "aliases expand to more than 1000000 values"},
 		{"names", keys.String(), "the YAML has too many names in one mapping"},
 		{"absent", strings.Repeat("- a:\n", 100_000), "the YAML has too many names without a value"},
+		{"names only", "a: {" + strings.Repeat("a, ", 100_000) + "}", "the YAML has too many names without a value"},
+		{"one name each", strings.Repeat("- {a}\n", 100_000), "the YAML has too many names without a value"},
+		{"lists and names", "a: {" + strings.Repeat("a, [b]: c, ", 50_000) + "}", "the YAML has too many names without a value"},
 		{"paths", strings.Repeat("k", 1_000_000) + ": [" + strings.Repeat("1,", 10_000) + "]", "the YAML has names that are too long for so many levels and values"},
 	}
 	for _, tt := range tests {
@@ -132,6 +135,28 @@ func TestYAMLBombs(t *testing.T) {
 				t.Errorf("got %.300v, want %s", ps, tt.want)
 			}
 		})
+	}
+}
+
+// TestFlowStyle is a file that is written in brackets, as programs do: the commas of its
+// lists are no names without a value.
+func TestFlowStyle(t *testing.T) {
+	const n = 10_000
+	var b strings.Builder
+	b.WriteString("working_dir: /w\njobs:\n")
+	for i := range n {
+		var needs []string
+		for k := max(0, i-5); k < i; k++ {
+			needs = append(needs, fmt.Sprintf("job%d", k))
+		}
+		fmt.Fprintf(&b, "  - {id: job%d, tags: [a, b], command: \"echo %d\", env_variables: {A: 1, B: x}, dependencies: [%s]}\n", i, i, strings.Join(needs, ", "))
+	}
+	w, err := Load(Source{Name: "f.yaml", Data: []byte(b.String())}, testHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.Jobs) != n || len(w.Jobs[n-1].Needs) != 5 || len(w.Jobs[7].Env) != 2 {
+		t.Errorf("%d jobs, the last needs %v", len(w.Jobs), w.Jobs[n-1].Needs)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // param is what a known check's parameter must be.
@@ -11,7 +12,16 @@ type param struct {
 	kind     kind
 	required bool
 	pattern  bool // a regular expression
+	unit     unit // of a number, which may be spelled with it
 }
+
+type unit uint8
+
+const (
+	noUnit unit = iota
+	inSeconds
+	inBytes
+)
 
 // knownChecks are the checks that the program has. One that is not here fails its
 // job when it runs, as it always did, so a file may name it.
@@ -19,9 +29,9 @@ var knownChecks = map[string]map[string]param{
 	"check_file_exists":          {"path": {kind: stringNode, required: true}},
 	"check_no_ora_errors":        {"log_file": {kind: stringNode, required: true}},
 	"check_no_ora_or_sp2_errors": {"log_file": {kind: stringNode, required: true}},
-	"command":                    {"command": {kind: stringNode, required: true}, "timeout": {kind: numberNode}},
-	"file_fresh":                 {"path": {kind: stringNode, required: true}, "max_age": {kind: numberNode, required: true}},
-	"file_size":                  {"path": {kind: stringNode, required: true}, "min": {kind: numberNode}, "max": {kind: numberNode}},
+	"command":                    {"command": {kind: stringNode, required: true}, "timeout": {kind: numberNode, unit: inSeconds}},
+	"file_fresh":                 {"path": {kind: stringNode, required: true}, "max_age": {kind: numberNode, required: true, unit: inSeconds}},
+	"file_size":                  {"path": {kind: stringNode, required: true}, "min": {kind: numberNode, unit: inBytes}, "max": {kind: numberNode, unit: inBytes}},
 	"log_matches":                {"pattern": {kind: stringNode, required: true, pattern: true}, "log_file": {kind: stringNode}},
 	"log_lacks":                  {"pattern": {kind: stringNode, required: true, pattern: true}, "log_file": {kind: stringNode}},
 }
@@ -72,8 +82,11 @@ func (d *decoder) oneCheck(object uint32) Check {
 		c.Params = d.params(c.params)
 	}
 	params, known := knownChecks[c.Name]
+	if d.isCustom(c.Name) {
+		return c.Check
+	}
 	if !known {
-		d.rep.warnGuess(d.pos(c.name), func() string { return d.meant(c.Name, sortedKeys(knownChecks)) },
+		d.rep.warnGuess(d.pos(c.name), func() string { return d.meantCheck(c.Name) },
 			"%sunknown check %s will fail its job", d.who(), quote(c.Name))
 		return c.Check
 	}
@@ -97,7 +110,7 @@ func (d *decoder) checkParams(c *checkDraft, params map[string]param) {
 		p, known := params[name]
 		switch {
 		case known && d.kind(key+1) != nullNode:
-			d.checkParam(field{name, key, key + 1}, p)
+			d.checkParam(c, field{name, key, key + 1}, p)
 		case !known && !strings.HasPrefix(name, "_"):
 			d.rep.warnGuess(d.pos(key), func() string { return d.meant(name, sortedKeys(params)) },
 				"%sunknown parameter %s is ignored", d.who(), quote(name))
@@ -105,9 +118,13 @@ func (d *decoder) checkParams(c *checkDraft, params map[string]param) {
 	}
 }
 
-func (d *decoder) checkParam(f field, p param) {
+func (d *decoder) checkParam(c *checkDraft, f field, p param) {
 	if d.kind(f.value) == stringNode && strings.Contains(d.text(f.value), "${") {
 		return // known only when the job starts
+	}
+	if p.unit != noUnit && d.spelled(f) {
+		d.quantity(c, f, p.unit)
+		return
 	}
 	if !d.is(f, p.kind) {
 		return
@@ -120,6 +137,20 @@ func (d *decoder) checkParam(f field, p param) {
 		if _, err := regexp.Compile(d.text(f.value)); err != nil {
 			d.wrong(f, "", "is not a regular expression: %s", printable(err.Error()))
 		}
+	}
+}
+
+// quantity replaces a parameter that is spelled with its unit by the number that it is.
+func (d *decoder) quantity(c *checkDraft, f field, u unit) {
+	switch u {
+	case inSeconds:
+		var v time.Duration
+		d.duration(f, 0, &v)
+		c.Params[f.name] = v.Seconds()
+	case inBytes:
+		v, _ := d.bytes(f, 0, 1e15)
+		c.Params[f.name] = float64(v)
+	case noUnit:
 	}
 }
 

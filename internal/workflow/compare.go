@@ -191,7 +191,10 @@ func (c *changes) int(field string, old, new int64) {
 }
 
 // vars compares variables by name; their order means nothing.
-func (c *changes) vars(old, new []Var) {
+func (c *changes) vars(old, new []Var) { c.varsOf("env_variables.", old, new) }
+
+// varsOf compares variables whose names are told with what is before them.
+func (c *changes) varsOf(prefix string, old, new []Var) {
 	if slices.Equal(old, new) {
 		return
 	}
@@ -203,11 +206,11 @@ func (c *changes) vars(old, new []Var) {
 	for _, v := range new {
 		now[v.Name] = true
 		before, ok := was[v.Name]
-		c.value("env_variables."+v.Name, before, v.Value, ok, true)
+		c.value(prefix+v.Name, before, v.Value, ok, true)
 	}
 	for _, v := range old {
 		if !now[v.Name] {
-			c.value("env_variables."+v.Name, v.Value, "", true, false)
+			c.value(prefix+v.Name, v.Value, "", true, false)
 		}
 	}
 }
@@ -231,8 +234,12 @@ func compareFlow(old, new *Workflow) []FieldChange {
 	c.int("max_workers", int64(old.MaxWorkers), int64(new.MaxWorkers))
 	c.bool("parallel", !old.Sequential, !new.Sequential)
 	c.bool("continue_on_error", old.ContinueOnError, new.ContinueOnError)
+	if old.Timeout != new.Timeout {
+		c.add("timeout", old.Timeout.String(), new.Timeout.String())
+	}
 	c.bool("allow_shell", old.AllowShell, new.AllowShell)
 	c.add("inherit_shell_env", inheritText(old.Inherit), inheritText(new.Inherit))
+	c.declared(old, new)
 	c.vars(old.Env, new.Env)
 	c.list("email_address", old.Mail.To, new.Mail.To)
 	c.bool("email_on_success", old.Mail.OnSuccess, new.Mail.OnSuccess)
@@ -247,6 +254,7 @@ func compareFlow(old, new *Workflow) []FieldChange {
 	c.list("command_allowlist_patterns", old.Security.AllowlistPatterns, new.Security.AllowlistPatterns)
 	c.list("workspace_paths", old.Security.WorkspacePaths, new.Security.WorkspacePaths)
 	c.list("dependency_plugins", pluginTexts(old.Plugins), pluginTexts(new.Plugins))
+	c.customs(old, new)
 	return c
 }
 
@@ -271,7 +279,16 @@ func pluginTexts(plugins []Plugin) []string {
 func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	var c changes
 	c.add("command", old.Command, new.Command)
+	c.made(old, new)
 	c.add("description", old.Description, new.Description)
+	c.add("owner", old.Owner, new.Owner)
+	c.list("tags", old.Tags, new.Tags)
+	c.list("args", old.Args, new.Args)
+	c.add("when", old.When, new.When)
+	c.add("run at the end of the run", hookText(old.Hook), hookText(new.Hook))
+	c.bool("always", old.Always, new.Always)
+	c.bool("continue_on_error", old.ContinueOnError, new.ContinueOnError)
+	c.add("dependencies", endingsText(oldFlow, old), endingsText(newFlow, new))
 	c.vars(old.Env, new.Env)
 	c.checks("pre_checks", old.PreChecks, new.PreChecks)
 	c.checks("post_checks", old.PostChecks, new.PostChecks)
@@ -281,6 +298,8 @@ func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	}
 	c.int("priority", int64(old.Priority), int64(new.Priority))
 	c.int("output_limit", old.OutputLimit, new.OutputLimit)
+	c.int("memory_limit", old.MemoryLimit, new.MemoryLimit)
+	c.int("max_processes", int64(old.MaxProcesses), int64(new.MaxProcesses))
 	c.add("leftover", string(old.Leftover), string(new.Leftover))
 	c.add("idempotent", strconv.FormatBool(old.Idempotent), strconv.FormatBool(new.Idempotent))
 	c.retry(old.Retry, new.Retry)
@@ -288,6 +307,24 @@ func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	j.NeedsAdded = missing(newFlow, new.Needs, oldFlow, old.Needs)
 	j.NeedsRemoved = missing(oldFlow, old.Needs, newFlow, new.Needs)
 	return j
+}
+
+func hookText(h Hook) string {
+	if h == NoHook {
+		return ""
+	}
+	return "on_" + string(h)
+}
+
+// endingsText names what a job needs in another way than by its success.
+func endingsText(w *Workflow, j *Job) string {
+	var all []string
+	for n, need := range j.Needs {
+		if on := j.Ending(n); on != OnSuccess {
+			all = append(all, string(w.Jobs[need].ID)+" on "+string(on))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // missing returns the ids of needs of one workflow that are not among those of another.

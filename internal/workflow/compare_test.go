@@ -38,6 +38,7 @@ func TestCompareAll(t *testing.T) {
 	a.PreChecks[0].Params = map[string]any{"path": "y", "token": "t"}
 	a.PostChecks = nil
 	a.LogDir, a.Timeout, a.Priority, a.OutputLimit, a.Leftover = "/z", time.Minute, 1, 4096, LeaveLeftover
+	a.MemoryLimit, a.MaxProcesses = 1<<20, 7
 	a.Retry = &Retry{
 		Max: 4, Delay: time.Second, Backoff: 3, Jitter: 0.25, MaxTime: time.Hour,
 		OnStatus: []string{"FAILED"}, ExitCodes: []int{3},
@@ -82,6 +83,8 @@ func TestCompareAll(t *testing.T) {
 		`job "a": timeout changed from "1.5s" to "1m0s"`,
 		`job "a": priority changed from "-3" to "1"`,
 		`job "a": output_limit changed from "2048" to "4096"`,
+		`job "a": memory_limit changed from "67108864" to "1048576"`,
+		`job "a": max_processes changed from "100" to "7"`,
 		`job "a": leftover changed from "kill" to "leave"`,
 		`job "a": max_retries changed from "3" to "4"`,
 		`job "a": retry_delay changed from "0s" to "1s"`,

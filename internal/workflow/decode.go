@@ -19,13 +19,17 @@ type decoder struct {
 
 	job   *jobDraft // that messages are about; nil for the workflow itself
 	check string    // that messages are about, such as `pre_checks: `
+
+	learned *Origin       // what is found beside the workflow
+	whens   []condition   // of its jobs
+	customs []CustomCheck // the checks that the file defines
 }
 
 // who says what a message is about.
 func (d *decoder) who() string {
 	switch {
 	case d.job == nil:
-		return ""
+		return d.check
 	case d.job.ID == "":
 		return fmt.Sprintf("job %d: %s", d.job.number, d.check)
 	}
@@ -74,7 +78,9 @@ func readFields[T any](d *decoder, object uint32, known fields[T], into *T) {
 
 func (d *decoder) unknown(key uint32, known iter.Seq[string]) {
 	name := d.text(key)
-	d.rep.warnGuess(d.pos(key), func() string { return d.meant(name, known) }, "%sunknown field %s is ignored", d.who(), quote(name))
+	hint := func() string { return d.meantField(name, known) }
+	d.rep.warnGuess(d.pos(key), hint, "%sunknown field %s is ignored", d.who(), quote(name))
+	d.noteUnknown(key, name, hint)
 }
 
 // pairs calls visit for each name and value of an object, after reporting names
@@ -162,6 +168,10 @@ func (d *decoder) hintFor(f field, want kind) string {
 		return "write true or false"
 	case got == numberNode && want == stringNode, got == boolNode && want == stringNode:
 		return fmt.Sprintf(`write "%s" in quotes`, d.text(value))
+	case want == listNode && (f.name == "on_failure" || f.name == "on_success"):
+		return "it is a list of jobs: write [{id: " + f.name[len("on_"):] + ", command: …}]"
+	case want == listNode && f.name == "jobs" && got == objectNode:
+		return "write a list: each job is an entry with its own id"
 	case want == listNode && got == stringNode:
 		return fmt.Sprintf("write [%s]", quote(d.text(value)))
 	}
@@ -219,16 +229,24 @@ func (d *decoder) int(f field, low, high int64, into *int) {
 	}
 }
 
-// seconds reads a time, which may be zero.
+// seconds reads a time, which may be zero: seconds, or a text such as 1h30m.
 func (d *decoder) seconds(f field, into *time.Duration) {
+	if d.spelled(f) {
+		d.duration(f, 0, into)
+		return
+	}
 	var v float64
 	if d.number(f, 0, maxSeconds, &v) {
 		*into = time.Duration(math.Round(v * float64(time.Second)))
 	}
 }
 
-// limit reads a time that must not be zero.
+// limit reads a time that must not be zero: seconds, or a text such as 1h30m.
 func (d *decoder) limit(f field, into *time.Duration) {
+	if d.spelled(f) {
+		d.duration(f, 1, into)
+		return
+	}
 	if !d.is(f, numberNode) {
 		return
 	}

@@ -53,6 +53,7 @@ type encoder struct {
 	w       *Workflow
 	bad     string // a text that can't be kept
 	retries map[*Retry]int
+	scopes  map[*Scope]int
 }
 
 func (e *encoder) workflow() {
@@ -65,9 +66,11 @@ func (e *encoder) workflow() {
 	e.int("max_workers", int64(w.MaxWorkers))
 	e.bool("sequential", w.Sequential)
 	e.bool("continue_on_error", w.ContinueOnError)
+	e.int("timeout", int64(w.Timeout))
 	e.bool("allow_shell", w.AllowShell)
 	e.bool("inherit_all", w.Inherit.All)
 	e.strings("inherit", w.Inherit.Names)
+	e.declared(w)
 	e.vars(w.Env)
 	e.strings("mail_to", w.Mail.To)
 	e.bool("mail_on_success", w.Mail.OnSuccess)
@@ -85,6 +88,7 @@ func (e *encoder) workflow() {
 		e.string("name", p.Name)
 		e.string("path", p.Path)
 	})
+	list(e, "checks", w.Checks, e.custom)
 	list(e, "retries", e.collectRetries(), e.retry)
 	list(e, "jobs", w.Jobs, e.job)
 }
@@ -131,8 +135,12 @@ func (e *encoder) retry(r *Retry) {
 
 func (e *encoder) job(j *Job) {
 	e.string("id", string(j.ID))
+	e.made(j)
 	e.string("description", j.Description)
+	e.string("owner", j.Owner)
+	e.strings("tags", j.Tags)
 	e.string("command", j.Command)
+	e.strings("args", j.Args)
 	if len(j.Needs) > 0 {
 		e.name("needs")
 		for i, need := range j.Needs {
@@ -141,6 +149,9 @@ func (e *encoder) job(j *Job) {
 		}
 		e.out = append(e.out, ']')
 	}
+	e.endings(j.On)
+	e.string("when", j.When)
+	e.string("hook", string(j.Hook))
 	e.vars(j.Env)
 	list(e, "pre_checks", j.PreChecks, e.check)
 	list(e, "post_checks", j.PostChecks, e.check)
@@ -161,11 +172,31 @@ func (e *encoder) job(j *Job) {
 		e.name("output_limit")
 		e.number(j.OutputLimit)
 	}
+	if j.MemoryLimit != 0 {
+		e.name("memory_limit")
+		e.number(j.MemoryLimit)
+	}
+	e.int("max_processes", int64(j.MaxProcesses))
 	if j.Leftover != usual.Leftover {
 		e.name("leftover")
 		e.text(string(j.Leftover))
 	}
 	e.bool("idempotent", j.Idempotent)
+	e.bool("always", j.Always)
+	e.bool("continue_on_error", j.ContinueOnError)
+}
+
+// endings writes how each need must have ended, in the order of needs.
+func (e *encoder) endings(on []Ending) {
+	if len(on) == 0 {
+		return
+	}
+	e.name("on")
+	for i, ending := range on {
+		e.out = append(e.out, "[,"[min(i, 1)])
+		e.text(string(ending))
+	}
+	e.out = append(e.out, ']')
 }
 
 func (e *encoder) check(c *Check) {
@@ -177,8 +208,10 @@ func (e *encoder) check(c *Check) {
 }
 
 // vars are written as pairs, because their order and double names count.
-func (e *encoder) vars(vars []Var) {
-	list(e, "env", vars, func(v *Var) {
+func (e *encoder) vars(vars []Var) { e.varList("env", vars) }
+
+func (e *encoder) varList(name string, vars []Var) {
+	list(e, name, vars, func(v *Var) {
 		e.string("name", v.Name)
 		e.string("value", v.Value)
 	})

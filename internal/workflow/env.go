@@ -9,10 +9,15 @@ import (
 
 // Where a variable of a job's environment comes from, lowest precedence first.
 const (
-	OriginInherited   = "inherited"   // the environment of whoever started the run
-	OriginApplication = "application" // the workflow's env_variables
-	OriginJob         = "job"         // the job's env_variables
-	OriginOverride    = "--env"       // given when the run was started
+	OriginInherited   = "inherited"    // the environment of whoever started the run
+	OriginParam       = "param"        // a parameter of the workflow, or of the job's sub-workflow
+	OriginSecret      = "secret"       // a secret of the workflow, or of the job's sub-workflow
+	OriginApplication = "application"  // the workflow's env_variables
+	OriginSub         = "sub-workflow" // env_variables of the sub-workflow that the job is of
+	OriginItem        = "item"         // what matrix or foreach says of the job
+	OriginJob         = "job"          // the job's env_variables
+	OriginOverride    = "--env"        // given when the run was started
+	originOutput      = "output"       // what another job handed on; these are kept apart
 )
 
 // ResolvedVar is a variable as a job sees it, and why it has this value.
@@ -29,8 +34,17 @@ type Environment struct {
 	Vars     []ResolvedVar `json:"variables"` // by name
 	Warnings []string      `json:"warnings,omitempty"`
 
-	list []string
+	list   []string
+	filled []ResolvedVar // what Expand knows besides: values of other jobs, by name
+	hidden hidden
 }
+
+// Secrets returns the values that were declared as secret. They must not be shown,
+// wherever they turn up. The slice must not be changed.
+func (e Environment) Secrets() []string { return e.hidden.values }
+
+// IsSecret reports whether a variable was declared as secret, or gives one its value.
+func (e Environment) IsSecret(name string) bool { return e.hidden.names[name] }
 
 // List returns the variables as NAME=VALUE, by name, for a process to start with.
 // The slice may be appended to, which copies it.
@@ -50,12 +64,14 @@ func assignments(vars []ResolvedVar) []string {
 }
 
 // Lookup returns the value of a variable and whether there is one.
-func (e Environment) Lookup(name string) (string, bool) {
-	i, ok := slices.BinarySearchFunc(e.Vars, name, func(v ResolvedVar, name string) int { return cmp.Compare(v.Name, name) })
+func (e Environment) Lookup(name string) (string, bool) { return lookUp(e.Vars, name) }
+
+func lookUp(vars []ResolvedVar, name string) (string, bool) {
+	i, ok := slices.BinarySearchFunc(vars, name, func(v ResolvedVar, name string) int { return cmp.Compare(v.Name, name) })
 	if !ok {
 		return "", false
 	}
-	return e.Vars[i].Value, true
+	return vars[i].Value, true
 }
 
 // Expand replaces each ${NAME} of text by the variable's value. A name that is not
@@ -65,7 +81,13 @@ func (e Environment) Expand(text string) string {
 	if !strings.Contains(text, "${") {
 		return text
 	}
-	if out, ok := expand(text, e.Lookup); ok {
+	known := func(name string) (string, bool) {
+		if value, ok := lookUp(e.filled, name); ok {
+			return value, true
+		}
+		return e.Lookup(name)
+	}
+	if out, ok := expand(text, known); ok {
 		return out
 	}
 	return text
@@ -118,8 +140,9 @@ func reference(text string) (before, name, after string, found bool) {
 // their own share one that is made in advance. It is safe for concurrent use.
 type Resolver struct {
 	w      *Workflow
-	below  []definition // inherited and application variables: one per name, by name
+	below  []definition // inherited, declared and application variables: one per name, by name
 	above  []Var        // overrides
+	hidden hidden
 	common Environment
 }
 
@@ -127,10 +150,12 @@ type Resolver struct {
 // whoever started the run, as NAME=VALUE; of it jobs see what w.Inherit lets through.
 // overrides are the variables given for this run; of equal names the last counts.
 func NewResolver(w *Workflow, inherited []string, overrides []Var) *Resolver {
-	r := &Resolver{w: w, above: overrides}
+	r := &Resolver{w: w, above: overrides, hidden: newHidden(w)}
 	r.below = layer(r.below, inheritedVars(w.Inherit, inherited), OriginInherited)
+	r.below = layer(r.below, paramVars(w.Params), OriginParam)
+	r.below = layer(r.below, secretVars(w.Secrets, ""), OriginSecret)
 	r.below = layer(r.below, w.Env, OriginApplication)
-	r.common = resolve(layer(slices.Clone(r.below), overrides, OriginOverride))
+	r.common = r.resolve(slices.Clone(r.below))
 	r.common.list = slices.Clip(assignments(r.common.Vars))
 	return r
 }
@@ -138,18 +163,90 @@ func NewResolver(w *Workflow, inherited []string, overrides []Var) *Resolver {
 // Resolve returns the environment of the job with that index. It panics for an
 // index that is not one of w.Jobs.
 func (r *Resolver) Resolve(job int) Environment {
-	own := r.w.Jobs[job].Env
-	if len(own) == 0 {
+	if r.Shared(job) {
 		return r.common
 	}
-	defs := layer(slices.Clone(r.below), own, OriginJob)
-	return resolve(layer(defs, r.above, OriginOverride))
+	return r.resolve(r.definitions(job))
+}
+
+// definitions are what there is of a job's environment below the overrides.
+func (r *Resolver) definitions(job int) []definition {
+	j := &r.w.Jobs[job]
+	defs := r.within(slices.Clone(r.below), j.Scope)
+	defs = layer(defs, j.Item, OriginItem)
+	return layer(defs, j.Env, OriginJob)
+}
+
+// Shared reports whether a job's environment is the one that jobs without variables of
+// their own share.
+func (r *Resolver) Shared(job int) bool {
+	j := &r.w.Jobs[job]
+	return len(j.Env)+len(j.Item) == 0 && j.Scope == nil
+}
+
+// within puts what a sub-workflow and those around it set over definitions.
+func (r *Resolver) within(defs []definition, s *Scope) []definition {
+	if s == nil {
+		return defs
+	}
+	defs = r.within(defs, s.Parent)
+	defs = layer(defs, s.Item, OriginItem)
+	defs = layer(defs, s.Call, OriginJob)
+	defs = layer(defs, paramVars(s.Params), OriginParam)
+	defs = layer(defs, secretVars(r.w.Secrets, s.Job), OriginSecret)
+	return layer(defs, s.Env, OriginSub)
+}
+
+// resolve puts the overrides over definitions, and expands what wins.
+func (r *Resolver) resolve(defs []definition) Environment {
+	env := resolve(layer(defs, r.above, OriginOverride))
+	env.hidden = r.hidden
+	return env
+}
+
+// hidden is what a workflow declares as secret.
+type hidden struct {
+	names  map[string]bool
+	values []string
+}
+
+func newHidden(w *Workflow) hidden {
+	h := hidden{names: map[string]bool{}}
+	for i := range w.Secrets {
+		s := &w.Secrets[i]
+		h.add(s.Name, s.Value)
+		h.add(s.Env, s.Value) // the variable of the caller that it comes from
+	}
+	h.params(w.Params)
+	scopes, _ := collectScopes(w.Jobs)
+	for _, s := range scopes {
+		h.params(s.Params)
+	}
+	return h
+}
+
+func (h *hidden) params(params []Param) {
+	for i := range params {
+		if p := &params[i]; p.Secret {
+			h.add(p.Name, p.Value)
+			h.add(ParamVariable+p.Name, p.Value)
+		}
+	}
+}
+
+func (h *hidden) add(name, value string) {
+	if name != "" {
+		h.names[name] = true
+	}
+	if value != "" && !slices.Contains(h.values, value) {
+		h.values = append(h.values, value)
+	}
 }
 
 // ResolveEnv returns the environment of one job. Later ones win: inherited variables
-// (filtered by w.Inherit), the application's, the job's, overrides. Then ${NAME} is
-// replaced in what the file and the overrides say, but not in inherited values, which
-// are final. A variable that refers to its own name gets the value that it overrides,
+// (filtered by w.Inherit), parameters and secrets, the application's, those of the
+// sub-workflow, of the item, the job's, overrides. Then ${NAME} is replaced in what
+// env_variables and the overrides say; all other values are final. A variable that refers to its own name gets the value that it overrides,
 // so PATH can be extended. Unknown names stay as text; variables that refer to each
 // other in a circle keep their text, with a warning.
 func ResolveEnv(w *Workflow, job int, inherited []string, overrides []Var) Environment {

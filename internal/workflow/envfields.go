@@ -67,12 +67,12 @@ func (d *decoder) varValue(name string, value uint32) (string, bool) {
 		return d.text(value), true
 	case boolNode:
 		text := strings.ToLower(d.text(value))
-		if !d.yaml {
+		if !d.isYAML(value) {
 			text = strings.ToUpper(text[:1]) + text[1:]
 		}
 		return text, true
 	case nullNode:
-		if d.yaml {
+		if d.isYAML(value) {
 			return "", true
 		}
 		return "None", true

@@ -56,9 +56,18 @@ func (x *expander) run() {
 	x.breakCircles()
 }
 
-// collect makes a variable of a definition that has references. Inherited values are final.
+// final reports whether a definition's value is data, in which nothing is replaced.
+func (d *definition) final() bool {
+	switch d.origin {
+	case OriginInherited, OriginParam, OriginSecret, OriginItem, originOutput:
+		return true
+	}
+	return false
+}
+
+// collect makes a variable of a definition that has references, unless it is final.
 func (x *expander) collect(d *definition) *variable {
-	if d.origin == OriginInherited || !strings.Contains(d.Value, "${") {
+	if d.final() || !strings.Contains(d.Value, "${") {
 		return nil
 	}
 	if v, known := x.index[d]; known {

@@ -18,6 +18,10 @@ type draft struct {
 	logDir    field
 	workspace field // workspace_paths
 	jobs      field
+	onFailure field
+	onSuccess field
+	params    field
+	secrets   field
 	hasDir    bool
 	hasJobs   bool
 
@@ -29,6 +33,10 @@ type draft struct {
 const (
 	minOutput = 1024
 	maxOutput = 1 << 40
+	minMemory = 1 << 20
+	maxMemory = 1 << 50
+	// maxProcesses is the most that Linux can have at all.
+	maxProcesses = 1 << 22
 )
 
 // workflowFields are the names that a file may have at its top.
@@ -38,6 +46,17 @@ var workflowFields = fields[draft]{
 	"working_dir":      func(_ *decoder, w *draft, f field) { w.dir, w.hasDir = f, true },
 	"log_dir":          func(_ *decoder, w *draft, f field) { w.logDir = f },
 	"jobs":             func(_ *decoder, w *draft, f field) { w.jobs, w.hasJobs = f, true },
+
+	"include": settled[draft], "extends": settled[draft], "templates": settled[draft], "defaults": settled[draft], "env_files": settled[draft],
+
+	"on_failure": func(_ *decoder, w *draft, f field) { w.onFailure = f },
+	"on_success": func(_ *decoder, w *draft, f field) { w.onSuccess = f },
+	"timeout":    func(d *decoder, w *draft, f field) { d.limit(f, &w.Timeout) },
+
+	"checks":      func(d *decoder, w *draft, f field) { d.customChecks(f, &w.Checks); d.customs = w.Checks },
+	"validators":  func(d *decoder, _ *draft, f field) { d.validators(f, &d.learned.Validators) },
+	"rules":       func(d *decoder, _ *draft, f field) { d.rules(f, &d.learned.Rules) },
+	"lint_ignore": func(d *decoder, _ *draft, f field) { d.ignores(f, 0) },
 
 	"default_timeout":             func(d *decoder, w *draft, f field) { d.limit(f, &w.timeout) },
 	"default_output_limit":        func(d *decoder, w *draft, f field) { d.outputLimit(f, &w.outputLimit) },
@@ -52,6 +71,9 @@ var workflowFields = fields[draft]{
 	"max_workers":       func(d *decoder, w *draft, f field) { d.int(f, 1, 100_000, &w.workers) },
 	"continue_on_error": func(d *decoder, w *draft, f field) { d.bool(f, &w.ContinueOnError) },
 	"allow_shell":       func(d *decoder, w *draft, f field) { d.bool(f, &w.AllowShell) },
+
+	"params":  func(_ *decoder, w *draft, f field) { w.params = f },
+	"secrets": func(_ *decoder, w *draft, f field) { w.secrets = f },
 
 	"inherit_shell_env": func(d *decoder, w *draft, f field) { d.inherit(f, &w.Inherit) },
 	"env_variables":     func(d *decoder, w *draft, f field) { d.vars(f, &w.Env) },
@@ -91,7 +113,7 @@ func newDraft() *draft {
 
 // decodeWorkflow reads a whole file. The result is of use only if nothing failed.
 func decodeWorkflow(t *tree, name string, host Host, rep *reporter) *Workflow {
-	d := &decoder{tree: t, rep: rep, host: host, budget: maxLookups}
+	d := &decoder{tree: t, rep: rep, host: host, budget: maxLookups, learned: &Origin{}}
 	if got := t.kind(0); got != objectNode {
 		rep.error(t.pos(0), "a workflow must be an object with the fields working_dir and jobs, not %s", got)
 		return nil
@@ -101,7 +123,14 @@ func decodeWorkflow(t *tree, name string, host Host, rep *reporter) *Workflow {
 	readFields(d, 0, workflowFields, w)
 	d.finish(w)
 	d.dirs(w)
+	before := rep.errs.total
+	d.declareParams(w)
+	d.declareSecrets(w)
 	d.jobs(w)
+	if rep.errs.total == before { // else what is not known may only be misread
+		d.checkWhens(&w.Workflow)
+	}
+	d.origin(w)
 	return &w.Workflow
 }
 
@@ -132,12 +161,17 @@ func baseName(file string) string {
 
 // dirs settles the directories: log_dir and workspace_paths are relative to working_dir.
 func (d *decoder) dirs(w *draft) {
-	if !w.hasDir {
+	if out := d.host.outer; !w.hasDir && out != nil {
+		w.WorkingDir = out.dir
+	} else if !w.hasDir {
 		d.rep.errorHint(d.pos(0), `add "working_dir": the absolute path where jobs start`, "working_dir is missing")
 	} else {
 		d.workingDir(w)
 	}
 	w.LogDir = filepath.Join(w.WorkingDir, DefaultLogDir)
+	if out := d.host.outer; out != nil {
+		w.LogDir = out.logDir // a run's logs are in one place
+	}
 	if w.logDir.value != 0 {
 		d.path(w.logDir, w.WorkingDir, &w.LogDir)
 	}
@@ -183,11 +217,25 @@ func (d *decoder) path(f field, base string, into *string) bool {
 		path = filepath.Join(base, text)
 	}
 	if !filepath.IsAbs(path) && f.name == "working_dir" {
-		d.wrong(f, "write "+quote(filepath.Join(d.host.Dir, text)), "must be an absolute path, not %s", quote(text))
+		d.wrong(f, "write "+quote(filepath.Join(d.dirOf(f), text)), "must be an absolute path, not %s", quote(text))
 		return false
 	}
 	*into = filepath.Clean(path)
 	return true
+}
+
+// dirOf returns the directory of the file in which a field stands; where the file has no
+// name, that in which the program works.
+func (d *decoder) dirOf(f field) string {
+	number, _ := inFile(d.rep.base + d.pos(f.value))
+	name := d.rep.file(number).name
+	if name == "-" {
+		return d.host.Dir
+	}
+	if filepath.IsAbs(name) {
+		return filepath.Dir(name)
+	}
+	return filepath.Join(d.host.Dir, filepath.Dir(name))
 }
 
 // label reads a short text that becomes part of file names or headers.
@@ -207,7 +255,13 @@ func (d *decoder) label(f field, into *string) {
 }
 
 func (d *decoder) outputLimit(f field, into *int64) {
-	if v, ok := d.integer(f, minOutput, maxOutput); ok {
+	if v, ok := d.bytes(f, minOutput, maxOutput); ok {
+		*into = v
+	}
+}
+
+func (d *decoder) memoryLimit(f field, into *int64) {
+	if v, ok := d.bytes(f, minMemory, maxMemory); ok {
 		*into = v
 	}
 }

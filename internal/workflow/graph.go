@@ -16,6 +16,15 @@ type graph struct {
 	index map[run.JobID]int32
 	ids   []uint32 // by job: node of its id, 0 without one
 	needs []uint32 // by job: node of its dependencies, 0 without any
+
+	// What only a file has whose jobs stand for others, see spread.
+	jobs  []Job
+	many  map[run.JobID]span // by the id of the file
+	like  []int              // by job: the first that needs the same
+	edges int
+	chain [][2]int // jobs of which the second waits for the first, however that ends
+
+	endings map[int]Ending // of the job that is being resolved: needs that are objects
 }
 
 func newGraph(d *decoder, jobs int) *graph {
@@ -24,6 +33,7 @@ func newGraph(d *decoder, jobs int) *graph {
 		index:   make(map[run.JobID]int32, jobs),
 		ids:     make([]uint32, jobs),
 		needs:   make([]uint32, jobs),
+		endings: make(map[int]Ending),
 	}
 }
 
@@ -44,8 +54,9 @@ func (g *graph) add(i int, j *jobDraft) {
 // resolve fills in Needs of all jobs.
 func (g *graph) resolve(jobs []Job) {
 	total := 0
-	for _, list := range g.needs {
-		if list != 0 {
+	g.jobs = jobs
+	for i, list := range g.needs {
+		if list != 0 && (g.like == nil || g.like[i] == i) {
 			total += g.tree.items(list)
 		}
 	}
@@ -53,6 +64,10 @@ func (g *graph) resolve(jobs []Job) {
 	var draft jobDraft
 	for i := range jobs {
 		if g.needs[i] == 0 {
+			continue
+		}
+		if g.like != nil && g.like[i] != i {
+			jobs[i].Needs, jobs[i].On = jobs[g.like[i]].Needs, jobs[g.like[i]].On
 			continue
 		}
 		draft.Job, draft.number = &jobs[i], i+1
@@ -66,17 +81,28 @@ func (g *graph) resolve(jobs []Job) {
 		if len(own) > 0 {
 			jobs[i].Needs = own[:len(own):len(own)]
 		}
+		g.end(&jobs[i])
+		g.checkHooks(jobs, i)
 	}
 	g.decoder.job = nil
+	g.applyChain(jobs)
 	g.findCircles(jobs)
 }
 
 // appendNeeds appends the indexes of what job i needs.
 func (g *graph) appendNeeds(all []int, i int) []int {
-	list := g.needs[i]
+	list, start := g.needs[i], len(all)
 	for c := list + 1; c < g.next(list); c = g.next(c) {
+		if g.kind(c) == objectNode {
+			all = g.appendEdge(all, start, c, i)
+			continue
+		}
 		if k := g.kind(c); k != stringNode {
 			g.rep.errorHint(g.pos(c), g.hintFor(field{name: "dependencies", value: c}, stringNode), "%sdependencies must be a list of ids, not of %s", g.who(), k)
+			continue
+		}
+		if s, many := g.many[run.JobID(g.name(c))]; many {
+			all = g.appendMany(all, c, s, i, OnSuccess)
 			continue
 		}
 		need, ok := g.index[run.JobID(g.name(c))]
@@ -86,6 +112,8 @@ func (g *graph) appendNeeds(all []int, i int) []int {
 			g.rep.errorGuess(g.pos(c), func() string { return g.meant(id, g.known()) }, "%sunknown dependency %s", g.who(), quote(id))
 		case int(need) == i:
 			g.rep.error(g.pos(c), "%sdepends on itself", g.who())
+		case g.endings[int(need)] != "":
+			g.rep.error(g.pos(c), "%sdepends on %s twice, in different ways", g.who(), quote(g.text(c)))
 		default:
 			all = append(all, int(need))
 		}
@@ -93,9 +121,104 @@ func (g *graph) appendNeeds(all []int, i int) []int {
 	return all
 }
 
+// edge is a dependency that says how the other job must have ended.
+type edge struct {
+	job  field
+	on   string
+	each uint32 // node of a true one
+}
+
+var edgeFields = fields[edge]{
+	"job": func(d *decoder, e *edge, f field) {
+		if d.is(f, stringNode) {
+			e.job = f
+		}
+	},
+	"each": func(d *decoder, e *edge, f field) {
+		if d.is(f, boolNode) && d.isTrue(f.value) {
+			e.each = f.value
+		}
+	},
+	"on": func(d *decoder, e *edge, f field) {
+		d.choice(f, &e.on, string(OnSuccess), string(OnFailure), string(OnSkipped), string(OnDone))
+	},
+}
+
+// appendEdge appends what an object of the list names. The job's own begin at start.
+func (g *graph) appendEdge(all []int, start int, object uint32, i int) []int {
+	e := edge{on: string(OnSuccess)}
+	readFields(g.decoder, object, edgeFields, &e)
+	if e.job.value == 0 {
+		g.rep.errorHint(g.pos(object), `write {job: ID, on: failure}`, "%sdependencies: job is missing", g.who())
+		return all
+	}
+	id := g.text(e.job.value)
+	if e.each != 0 {
+		same, ok := g.eachID(&e, i)
+		if !ok {
+			return all
+		}
+		id = string(same)
+	}
+	if s, many := g.many[run.JobID(id)]; many {
+		return g.appendMany(all, e.job.value, s, i, Ending(e.on))
+	}
+	need, ok := g.index[run.JobID(id)]
+	switch {
+	case !ok:
+		g.rep.errorGuess(g.pos(e.job.value), func() string { return g.meant(id, g.known()) }, "%sunknown dependency %s", g.who(), quote(id))
+		return all
+	case int(need) == i:
+		g.rep.error(g.pos(e.job.value), "%sdepends on itself", g.who())
+		return all
+	case g.endings[int(need)] != "", slices.Contains(all[start:], int(need)):
+		g.rep.error(g.pos(e.job.value), "%sdepends on %s twice, in different ways", g.who(), quote(id))
+		return all
+	}
+	g.endings[int(need)] = Ending(e.on)
+	return append(all, int(need))
+}
+
+// end sets how the needs of a job must have ended, where that is not by success.
+func (g *graph) end(j *Job) {
+	other := false
+	for _, on := range g.endings {
+		other = other || on != OnSuccess
+	}
+	if other {
+		j.On = make([]Ending, len(j.Needs))
+		for n, need := range j.Needs {
+			j.On[n] = OnSuccess
+			if on := g.endings[need]; on != "" {
+				j.On[n] = on
+			}
+		}
+	}
+	clear(g.endings)
+}
+
+// checkHooks reports needs between the jobs of a run and those at its end.
+func (g *graph) checkHooks(jobs []Job, i int) {
+	for _, need := range jobs[i].Needs {
+		switch mine, other := jobs[i].Hook, jobs[need].Hook; {
+		case mine == other:
+		case mine == NoHook:
+			g.rep.error(g.dependencyPos(i, jobs[need].ID), "%sdepends on %s, which runs at the end of the run (%s)", g.who(), quote(string(jobs[need].ID)), hookText(other))
+		default:
+			g.rep.errorHint(g.dependencyPos(i, jobs[need].ID), "it runs after all other jobs anyway",
+				"%sis one of %s and can depend on jobs of the same list only, not on %s", g.who(), hookText(mine), quote(string(jobs[need].ID)))
+		}
+	}
+}
+
 // known yields all ids in the order of the file.
 func (g *graph) known() iter.Seq[string] {
 	return func(yield func(string) bool) {
+		for i := range g.jobs {
+			if g.many != nil && !yield(string(g.jobs[i].ID)) {
+				return
+			}
+		}
 		for _, node := range g.ids {
 			if node != 0 && !yield(g.text(node)) {
 				return
@@ -190,8 +313,12 @@ func circlePath(jobs []Job, circle []int) string {
 func (g *graph) dependencyPos(job int, id run.JobID) int {
 	list := g.needs[job]
 	for c := list + 1; c < g.next(list); c = g.next(c) {
-		if g.kind(c) == stringNode && string(g.name(c)) == string(id) {
-			return g.pos(c)
+		name := c
+		if g.kind(c) == objectNode {
+			name = g.member(c, "job")
+		}
+		if name != 0 && g.kind(name) == stringNode && string(g.name(name)) == string(id) {
+			return g.pos(name)
 		}
 	}
 	return g.pos(list)

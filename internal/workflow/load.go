@@ -3,6 +3,7 @@ package workflow
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -32,7 +33,7 @@ type Source struct {
 // everything that is wrong, in the order of the file, warnings included.
 // Load is safe for concurrent use.
 func Load(src Source, host Host) (*Workflow, error) {
-	data := bytes.TrimPrefix(src.Data, []byte("\xef\xbb\xbf"))
+	data := trimBOM(src.Data)
 	rep := &reporter{name: src.Name, data: data}
 	w := load(src.Name, data, host, rep)
 	problems := rep.problems()
@@ -45,19 +46,51 @@ func Load(src Source, host Host) (*Workflow, error) {
 
 // load returns the workflow as far as it could be read; rep knows whether it is good.
 func load(name string, data []byte, host Host, rep *reporter) *Workflow {
+	doc := readText(name, data, rep)
+	if doc == nil {
+		return nil
+	}
+	var files []string
+	if doc.composes() {
+		made := compose(doc, name, host, rep, false)
+		if made == nil {
+			return nil
+		}
+		doc, files = made.tree, made.files
+	}
+	w := decodeWorkflow(doc, name, host, rep)
+	if w != nil {
+		w.Files = bothFiles(files, w.Files)
+	}
+	return w
+}
+
+// bothFiles returns the files that a workflow is put together from, then those of its
+// sub-workflows, each once.
+func bothFiles(included, called []string) []string {
+	for _, path := range called {
+		if !slices.Contains(included, path) {
+			included = append(included, path)
+		}
+	}
+	return included
+}
+
+// readText returns the tree of a file, which must have text, or nil after reporting why there is none.
+func readText(name string, data []byte, rep *reporter) *tree {
 	if len(bytes.TrimSpace(data)) == 0 {
-		rep.errorHint(0, "write one, or let `executioner init` write a first one", "the file is empty")
+		hint := "write one, or let `executioner init` write a first one"
+		if rep.base > 0 {
+			hint = "" // it is included: most of a workflow is elsewhere
+		}
+		rep.errorHint(0, hint, "the file is empty")
 		return nil
 	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		rep.errorHint(0, "save it as UTF-8", "the file is UTF-16, not UTF-8")
 		return nil
 	}
-	doc := read(name, data, rep)
-	if doc == nil {
-		return nil
-	}
-	return decodeWorkflow(doc, name, host, rep)
+	return read(name, data, rep)
 }
 
 // read returns the file's tree, or nil after reporting why there is none.

@@ -77,6 +77,7 @@ const fullJSON = `{
     {
       "id": "a", "command": "  echo a\n", "description": "first", "timeout": 1.5, "_timeout": "x",
       "dependencies": ["b", "c", "b"], "priority": -3, "output_limit": 2048, "leftover": "kill", "log_dir": "jl",
+      "memory_limit": "64MiB", "max_processes": 100,
       "env_variables": {"Z": "1", "_A": "${Z}", "N": 1.50, "T": true, "F": false, "U": null, "BIG": 12345678901234567890},
       "pre_checks": [{"name": "check_file_exists", "params": {"path": "${Z}/x", "_path": 1}, "_x": 1}],
       "post_checks": [
@@ -153,6 +154,7 @@ func fullWorkflow() *Workflow {
 					{Name: "own"},
 				},
 				Timeout: 1500 * time.Millisecond, Priority: -3, OutputLimit: 2048, Leftover: KillLeftover,
+				MemoryLimit: 64 << 20, MaxProcesses: 100,
 				Retry: retry(Retry{
 					Max: 3, Backoff: 2, MaxTime: time.Minute,
 					OnStatus: []string{"FAILED", "POSTCHECK_FAILED"}, ExitCodes: []int{2, -9},

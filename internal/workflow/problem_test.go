@@ -165,7 +165,7 @@ func TestPlacesYAML(t *testing.T) {
 	tests := []struct{ name, data, want string }{
 		{
 			"crlf and bom", "\xef\xbb\xbfworking_dir: /w\r\njobs:\r\n  - id: a\r\n    command: x\r\n    timeout: é\r\n",
-			"f.yaml:5:14: job \"a\": timeout must be a number, not a string\n        timeout: é\n                 ^\n",
+			"f.yaml:5:14: job \"a\": timeout must be a duration, not \"é\"\n        timeout: é\n                 ^\n    hint: write seconds as a number, or a duration such as 90s, 1h30m or 2d\n",
 		},
 		{
 			"raw nul", "working_dir: /w\x00\n",

@@ -47,6 +47,7 @@ type snapshotReader struct {
 	format   int
 	retries  []*Retry
 	jobsNode uint32
+	scopes   []*Scope
 }
 
 var snapshotFields = fields[snapshotReader]{
@@ -58,9 +59,13 @@ var snapshotFields = fields[snapshotReader]{
 	"max_workers":       func(d *decoder, s *snapshotReader, f field) { d.exactInt(f, &s.flow.MaxWorkers) },
 	"sequential":        func(d *decoder, s *snapshotReader, f field) { d.bool(f, &s.flow.Sequential) },
 	"continue_on_error": func(d *decoder, s *snapshotReader, f field) { d.bool(f, &s.flow.ContinueOnError) },
+	"timeout":           func(d *decoder, s *snapshotReader, f field) { d.nanoseconds(f, &s.flow.Timeout) },
 	"allow_shell":       func(d *decoder, s *snapshotReader, f field) { d.bool(f, &s.flow.AllowShell) },
 	"inherit_all":       func(d *decoder, s *snapshotReader, f field) { d.bool(f, &s.flow.Inherit.All) },
 	"inherit":           func(d *decoder, s *snapshotReader, f field) { d.strings(f, &s.flow.Inherit.Names) },
+	"params":            func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotParamFields, &s.flow.Params) },
+	"secrets":           func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotSecretFields, &s.flow.Secrets) },
+	"scopes":            func(d *decoder, s *snapshotReader, f field) { s.readScopes(f) },
 	"env":               func(d *decoder, s *snapshotReader, f field) { snapshotVars(d, f, &s.flow.Env) },
 	"mail_to":           func(d *decoder, s *snapshotReader, f field) { d.strings(f, &s.flow.Mail.To) },
 	"mail_on_success":   func(d *decoder, s *snapshotReader, f field) { d.bool(f, &s.flow.Mail.OnSuccess) },
@@ -75,6 +80,7 @@ var snapshotFields = fields[snapshotReader]{
 	"allowlist":         func(d *decoder, s *snapshotReader, f field) { d.strings(f, &s.flow.Security.AllowlistPatterns) },
 	"workspace":         func(d *decoder, s *snapshotReader, f field) { d.strings(f, &s.flow.Security.WorkspacePaths) },
 	"plugins":           func(d *decoder, s *snapshotReader, f field) { objects(d, f, pluginFields, &s.flow.Plugins) },
+	"checks":            func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotCustomFields, &s.flow.Checks) },
 	"retries": func(d *decoder, s *snapshotReader, f field) {
 		var all []Retry
 		objects(d, f, snapshotRetryFields, &all)
@@ -131,8 +137,10 @@ func snapshotChecks(d *decoder, f field, into *[]Check) { objects(d, f, snapshot
 type snapshotJob struct {
 	*Job
 	retry int    // from 1
+	scope int    // from 1; 0: none
 	id    uint32 // node
 	needs uint32 // node
+	on    []string
 }
 
 var snapshotJobFields = fields[snapshotJob]{
@@ -141,22 +149,40 @@ var snapshotJobFields = fields[snapshotJob]{
 			j.ID, j.id = run.JobID(d.text(f.value)), f.value
 		}
 	},
+	"group":       func(d *decoder, j *snapshotJob, f field) { snapshotID(d, f, &j.Group) },
+	"item":        func(d *decoder, j *snapshotJob, f field) { snapshotVars(d, f, &j.Item) },
+	"scope":       func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.scope) },
+	"working_dir": func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.WorkingDir) },
 	"description": func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Description) },
+	"owner":       func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Owner) },
+	"tags":        func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.Tags) },
 	"command":     func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Command) },
+	"args":        func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.Args) },
 	"needs": func(d *decoder, j *snapshotJob, f field) {
 		if d.is(f, listNode) {
 			j.needs = f.value
 		}
 	},
-	"env":          func(d *decoder, j *snapshotJob, f field) { snapshotVars(d, f, &j.Env) },
-	"pre_checks":   func(d *decoder, j *snapshotJob, f field) { snapshotChecks(d, f, &j.PreChecks) },
-	"post_checks":  func(d *decoder, j *snapshotJob, f field) { snapshotChecks(d, f, &j.PostChecks) },
-	"log_dir":      func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.LogDir) },
-	"timeout":      func(d *decoder, j *snapshotJob, f field) { d.nanoseconds(f, &j.Timeout) },
-	"retry":        func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.retry) },
-	"priority":     func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.Priority) },
-	"output_limit": func(d *decoder, j *snapshotJob, f field) { d.int64(f, &j.OutputLimit) },
-	"idempotent":   func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.Idempotent) },
+	"on":   func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.on) },
+	"when": func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.When) },
+	"hook": func(d *decoder, j *snapshotJob, f field) {
+		if d.is(f, stringNode) {
+			j.Hook = Hook(d.text(f.value))
+		}
+	},
+	"always":            func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.Always) },
+	"continue_on_error": func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.ContinueOnError) },
+	"env":               func(d *decoder, j *snapshotJob, f field) { snapshotVars(d, f, &j.Env) },
+	"pre_checks":        func(d *decoder, j *snapshotJob, f field) { snapshotChecks(d, f, &j.PreChecks) },
+	"post_checks":       func(d *decoder, j *snapshotJob, f field) { snapshotChecks(d, f, &j.PostChecks) },
+	"log_dir":           func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.LogDir) },
+	"timeout":           func(d *decoder, j *snapshotJob, f field) { d.nanoseconds(f, &j.Timeout) },
+	"retry":             func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.retry) },
+	"priority":          func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.Priority) },
+	"output_limit":      func(d *decoder, j *snapshotJob, f field) { d.int64(f, &j.OutputLimit) },
+	"memory_limit":      func(d *decoder, j *snapshotJob, f field) { d.int64(f, &j.MemoryLimit) },
+	"max_processes":     func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.MaxProcesses) },
+	"idempotent":        func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.Idempotent) },
 	"leftover": func(d *decoder, j *snapshotJob, f field) {
 		if d.is(f, stringNode) {
 			j.Leftover = Leftover(d.text(f.value))
@@ -194,6 +220,14 @@ func (s *snapshotReader) job(g *graph, i int, item field) {
 		s.wrong(item, "", "have a retry that is not there")
 	case j.retry > 0:
 		j.Job.Retry = s.retries[j.retry-1]
+	}
+	j.Scope = s.scope(item, j.scope)
+	for _, word := range j.on {
+		j.On = append(j.On, Ending(word))
+	}
+	if j.On != nil && (j.needs == 0 || len(j.On) != s.tree.items(j.needs)) {
+		s.wrong(item, "", "have endings that do not fit what they need")
+		j.On = nil
 	}
 	g.add(i, &jobDraft{Job: j.Job, id: j.id, needs: j.needs})
 }

@@ -34,6 +34,14 @@ type tree struct {
 	texts []string // text of nodes that are not spelled out in data
 	nodes []node
 	yaml  bool
+	more  []source // the files besides the first that nodes come from: see compose
+}
+
+// source is a file that nodes come from.
+type source struct {
+	name string // as it is shown
+	data []byte
+	yaml bool
 }
 
 // node is one value, or a name within an object. An object's children are its
@@ -44,6 +52,16 @@ type node struct {
 	next uint32 // index of the node behind this one and all it contains
 	kind kind
 	form form
+	file uint16 // that it comes from: 0 for tree.data, else an index of tree.more, from 1
+}
+
+// filePlace is how far to the left of an offset a place has the number of its file.
+const filePlace = 40
+
+// inFile splits a place into the number of its file and an offset.
+func inFile(pos int) (file, offset int) {
+	file = pos >> filePlace
+	return file, pos - file<<filePlace
 }
 
 // form says where a scalar's text is.
@@ -67,8 +85,29 @@ func (t *tree) add(n node) uint32 {
 func (t *tree) close(i uint32) { t.nodes[i].next = uint32(len(t.nodes)) }
 
 func (t *tree) kind(i uint32) kind   { return t.nodes[i].kind }
-func (t *tree) pos(i uint32) int     { return int(t.nodes[i].pos) }
 func (t *tree) next(i uint32) uint32 { return t.nodes[i].next }
+
+// pos returns the place of a node for a reporter: its file and its offset there.
+func (t *tree) pos(i uint32) int {
+	n := &t.nodes[i]
+	return int(n.file)<<filePlace | int(n.pos)
+}
+
+// dataOf returns the content of the file that a node comes from.
+func (t *tree) dataOf(n *node) []byte {
+	if n.file == 0 {
+		return t.data
+	}
+	return t.more[n.file-1].data
+}
+
+// isYAML reports whether a node comes from a YAML file.
+func (t *tree) isYAML(i uint32) bool {
+	if file := t.nodes[i].file; file > 0 {
+		return t.more[file-1].yaml
+	}
+	return t.yaml
+}
 
 // items counts the members of a list.
 func (t *tree) items(list uint32) (n int) {
@@ -78,6 +117,16 @@ func (t *tree) items(list uint32) (n int) {
 	return n
 }
 
+// member returns the value of an object's first field of that name, or 0.
+func (t *tree) member(object uint32, name string) uint32 {
+	for key := object + 1; key < t.next(object); key = t.next(key + 1) {
+		if string(t.name(key)) == name {
+			return key + 1
+		}
+	}
+	return 0
+}
+
 // text returns a scalar's text: of a string its value, of others what is written.
 func (t *tree) text(i uint32) string {
 	n := &t.nodes[i]
@@ -85,18 +134,18 @@ func (t *tree) text(i uint32) string {
 	case n.form == apart:
 		return t.texts[n.end]
 	case n.form == escaped:
-		return unescape(t.data[n.pos+1 : n.end-1])
+		return unescape(t.dataOf(n)[n.pos+1 : n.end-1])
 	case n.kind == stringNode:
-		return string(t.data[n.pos+1 : n.end-1])
+		return string(t.dataOf(n)[n.pos+1 : n.end-1])
 	}
-	return string(t.data[n.pos:n.end])
+	return string(t.dataOf(n)[n.pos:n.end])
 }
 
 // name is text without a copy where that is possible, for look-ups.
 func (t *tree) name(i uint32) []byte {
 	n := &t.nodes[i]
 	if n.form == plain && n.kind == stringNode {
-		return t.data[n.pos+1 : n.end-1]
+		return t.dataOf(n)[n.pos+1 : n.end-1]
 	}
 	return []byte(t.text(i))
 }
@@ -107,7 +156,7 @@ func (t *tree) isTrue(i uint32) bool { return strings.EqualFold(t.text(i), "true
 // number returns the value of a numberNode, or why it has none that can be used.
 func (t *tree) number(i uint32) (float64, error) {
 	text := t.text(i)
-	if t.yaml {
+	if t.isYAML(i) {
 		if n, err := strconv.ParseInt(text, 0, 64); err == nil { // 0x1F, 0o17, 1_000
 			return float64(n), nil
 		}

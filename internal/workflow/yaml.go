@@ -145,11 +145,8 @@ func (r *yamlReader) syntax(err error) {
 		r.rep.error(0, "the YAML can't be read: %s", printable(err.Error()))
 		return
 	}
-	hint := ""
-	if strings.ContainsRune(located.GetMessage(), '\t') || strings.Contains(located.GetMessage(), "tab character") {
-		hint = "indent with spaces"
-	}
-	r.rep.errorHint(r.pos(located.GetToken()), hint, "the YAML can't be read: %s", printable(strings.ReplaceAll(located.GetMessage(), "'\t'", "TAB")))
+	pos := r.pos(located.GetToken())
+	r.rep.errorHint(pos, r.syntaxHint(located.GetMessage(), pos), "the YAML can't be read: %s", printable(strings.ReplaceAll(located.GetMessage(), "'\t'", "TAB")))
 }
 
 // pos returns the offset of a token, or of the alias that brought it here.
@@ -253,7 +250,7 @@ func (r *yamlReader) expand(n *ast.AliasNode, depth int, use func(ast.Node) bool
 	pos := r.pos(n.GetToken())
 	switch {
 	case !known:
-		r.rep.error(pos, "there is no anchor &%s before this alias", printable(name))
+		r.rep.errorHint(pos, "a text that begins with * goes in quotes", "there is no anchor &%s before this alias", printable(name))
 		return false
 	case r.open[name] || depth > maxDepth:
 		r.rep.error(pos, "the alias *%s contains itself", printable(name))
@@ -279,7 +276,7 @@ func (r *yamlReader) tagged(n *ast.TagNode, depth int) bool {
 		}
 	case "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
 	default:
-		r.rep.error(r.pos(n.GetToken()), "the YAML tag %s is not supported", quote(tag))
+		r.rep.errorHint(r.pos(n.GetToken()), "a text that begins with ! goes in quotes", "the YAML tag %s is not supported", quote(tag))
 		return false
 	}
 	if n.Value == nil {

@@ -18,10 +18,11 @@ type yamlGuard struct {
 
 // level is a mapping or a list that has begun.
 type level struct {
-	col  int // 0 for one in brackets
-	list bool
-	keys int
-	name int // bytes of the latest name
+	col    int // 0 for one in brackets
+	list   bool
+	keys   int
+	name   int  // bytes of the latest name
+	valued bool // of a mapping in brackets: the latest name has a colon
 }
 
 const (
@@ -78,14 +79,13 @@ func (g *yamlGuard) see(t *token.Token) {
 		g.push(level{list: t.Type == token.SequenceStartType})
 		g.flow++
 	case t.Type == token.MappingEndType, t.Type == token.SequenceEndType:
+		g.nameOnly(t)
 		if g.flow > 0 {
 			g.flow--
 			g.pop()
 		}
 	case t.Type == token.CollectEntryType:
-		if p := t.Prev; p != nil && (p.Prev == nil || p.Prev.Type != token.MappingValueType) {
-			g.absent++ // about: {a, b} has names without values
-		}
+		g.nameOnly(t)
 	case t.Type == token.SequenceEntryType:
 		g.entry(col)
 		g.leftOut(t, col)
@@ -93,7 +93,23 @@ func (g *yamlGuard) see(t *token.Token) {
 		g.name(t, col)
 	case t.Type == token.MappingValueType && t.Prev != nil:
 		g.leftOut(t, t.Prev.Position.Column)
+		if g.flow > 0 {
+			g.levels[len(g.levels)-1].valued = true
+		}
 	}
+}
+
+// nameOnly counts the name that ends before t when it has no value: {a, b} has two.
+func (g *yamlGuard) nameOnly(t *token.Token) {
+	if g.flow == 0 {
+		return
+	}
+	top := &g.levels[len(g.levels)-1]
+	began := t.Prev != nil && t.Prev.Type != token.MappingStartType && t.Prev.Type != token.CollectEntryType
+	if !top.list && !top.valued && began {
+		g.absent++
+	}
+	top.valued = false
 }
 
 // leftOut counts a value that should follow t but does not, in a block that begins at col.

@@ -28,6 +28,7 @@ type job struct {
 	Retries int
 	Millis  int
 	Talks   bool // writes to its log
+	Waits   bool // for a file
 }
 
 // code is the exit code of a try.
@@ -158,7 +159,10 @@ func (f *flow) command(j *job) string {
 		lines = append(lines, fmt.Sprintf(outputLine, 1))
 	}
 	if j.Millis > 0 {
-		lines = append(lines, fmt.Sprintf("sleep 0.%03d", j.Millis))
+		lines = append(lines, fmt.Sprintf("sleep %d.%03d", j.Millis/1000, j.Millis%1000))
+	}
+	if j.Waits {
+		lines = append(lines, "while ! test -e go; do sleep 0.05; done")
 	}
 	if j.Talks {
 		lines = append(lines, fmt.Sprintf(outputLine, 2))

@@ -22,6 +22,7 @@ func TestKills(t *testing.T) {
 	seeds := make(chan uint64)
 	var wait sync.WaitGroup
 	var played, lost, failed atomic.Int64
+	var slow longest
 	for range *players {
 		wait.Go(func() {
 			for s := range seeds {
@@ -31,6 +32,7 @@ func TestKills(t *testing.T) {
 					continue
 				}
 				played.Add(1)
+				slow.note(p.most, p.again())
 				if len(p.exposed) > 0 {
 					lost.Add(1)
 				}
@@ -50,7 +52,7 @@ func TestKills(t *testing.T) {
 	}
 	close(seeds)
 	wait.Wait()
-	t.Logf("%d scenarios in %v; in %d of them a result could get lost", played.Load(), time.Since(began).Round(time.Second), lost.Load())
+	t.Logf("%d scenarios in %v; in %d of them a result could get lost; %v", played.Load(), time.Since(began).Round(time.Second), lost.Load(), &slow)
 }
 
 // enough failures are enough to look at.

@@ -18,8 +18,13 @@ import (
 	_ "github.com/executionerhq/executioner/internal/cli"
 )
 
-// patience is how long a test waits for a process before it says that it hangs.
+// patience is how long a test waits for what others do before it gives up.
 const patience = 60 * time.Second
+
+// idleness is how long a program and all that it started may do nothing before it hangs: no
+// workflow here waits for so long. On a loaded machine they may need longer than that, up to
+// patience. What the longest took is in the last line of each test.
+const idleness = 10 * time.Second
 
 // tidiness is how long a run that has ended may take to clean up.
 const tidiness = 30 * time.Second
@@ -41,25 +46,34 @@ var keeperThere bool
 
 const mainPackage = "github.com/executionerhq/executioner/cmd/executioner"
 
-// program is the path of the binary, which TestMain builds. Nobody changes it after that.
-var program string
+// program and newer are the paths of the binary, in two versions, which TestMain builds.
+// Nobody changes them after that.
+var program, newer string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
 func build(m *testing.M) int {
 	flag.Parse()
+	if os.Getenv(insideVariable) != "" {
+		if code, over := prepare(); over {
+			return code
+		}
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "crash-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "executioner")
-	c := exec.Command("go", "build", "-tags", "failpoints", "-o", program, mainPackage)
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+	program, newer = filepath.Join(dir, "executioner"), filepath.Join(dir, "newer")
+	for _, path := range []string{program, newer} {
+		c := exec.Command("go", "build", "-tags", "failpoints", "-ldflags", "-X main.version="+filepath.Base(path), "-o", path, mainPackage)
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+			return 1
+		}
 	}
 	deps, _ := exec.Command("go", "list", "-deps", mainPackage).Output()
 	keeperThere = strings.Contains(string(deps), "internal/keeper\n")

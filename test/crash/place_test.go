@@ -31,6 +31,9 @@ type place struct {
 	dir  string // of the jobs
 	out  string // what the programs say, outside of what is looked at for leftovers
 	home string
+
+	idle time.Duration // how long its programs may do nothing: idleness, unless it is changed
+	most time.Duration // what the longest of them took
 }
 
 func newPlace() (*place, error) {
@@ -38,7 +41,7 @@ func newPlace() (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{dir: filepath.Join(dir, "work"), out: filepath.Join(dir, "out"), home: filepath.Join(dir, "home")}
+	p := &place{idle: idleness, dir: filepath.Join(dir, "work"), out: filepath.Join(dir, "out"), home: filepath.Join(dir, "home")}
 	return p, errors.Join(os.Mkdir(p.dir, 0o755), os.Mkdir(p.out, 0o755), os.Mkdir(p.home, 0o755))
 }
 
@@ -144,11 +147,17 @@ func (p *place) processes() (pids []int) {
 // jobProcesses returns those that are neither the engine nor the keeper.
 func (p *place) jobProcesses() (pids []int) {
 	for _, pid := range p.processes() {
-		if exe, err := os.Readlink(proc(pid, "exe")); err == nil && exe != program {
+		if exe, err := os.Readlink(proc(pid, "exe")); err == nil && exe != program && exe != newer {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// isProgram says whether a process is an engine or a keeper, of either version.
+func isProgram(pid int) bool {
+	exe, err := os.Readlink(proc(pid, "exe"))
+	return err == nil && (exe == program || exe == newer)
 }
 
 // keeper returns the id of the place's keeper.
@@ -183,6 +192,9 @@ func (p *place) leftovers(e *evidence) []string {
 			left = append(left, fmt.Sprintf("process %d: %q", pid, arguments(pid)))
 		}
 		for _, en := range e.ledger {
+			if os.Getenv(insideVariable) == orphanage {
+				break // where nobody reaps, zombies stay
+			}
 			if stat, err := os.ReadFile(proc(en.pid, "stat")); err == nil && bytes.Contains(stat, []byte(") Z ")) {
 				left = append(left, fmt.Sprintf("zombie %d", en.pid))
 			}

@@ -3,9 +3,12 @@
 package crash
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -60,13 +63,12 @@ func (e *engine) over() bool {
 
 // end waits for the end of the program. One that hangs has to say where.
 func (e *engine) end(p *place) error {
-	select {
-	case <-e.ended:
+	defer func() { p.most = max(p.most, time.Since(e.began)) }()
+	if e.ends(p) {
 		return nil
-	case <-time.After(time.Until(e.began.Add(patience))):
 	}
 	for _, pid := range p.processes() {
-		if exe, err := os.Readlink(proc(pid, "exe")); err == nil && exe == program {
+		if isProgram(pid) {
 			_ = syscall.Kill(pid, syscall.SIGQUIT)
 		}
 	}
@@ -77,6 +79,41 @@ func (e *engine) end(p *place) error {
 		<-e.ended
 	}
 	return fmt.Errorf("%s hangs:\n%s", e.words, e.said())
+}
+
+// ends waits until the program has ended, or nothing in the place has done anything for too long.
+func (e *engine) ends(p *place) bool {
+	const little = 2 // ticks of 10 ms: keeping a lease alive takes less
+	used, since := 0, e.began
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.ended:
+			return true
+		case <-tick.C:
+		}
+		if now := p.used(); now < used || now >= used+little {
+			used, since = now, time.Now()
+		}
+		if time.Since(since) > p.idle || time.Since(e.began) > patience {
+			return false
+		}
+	}
+}
+
+// used is the processor time that the living processes of the place have used, in ticks.
+func (p *place) used() (ticks int) {
+	const user, last = 14 - 3, 17 - 3 // fields of proc(5) after the name: of itself and of its children
+	for _, pid := range p.processes() {
+		stat, _ := os.ReadFile(proc(pid, "stat"))
+		f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		for i := user; i <= last && i < len(f); i++ {
+			n, _ := strconv.Atoi(f[i])
+			ticks += n
+		}
+	}
+	return ticks
 }
 
 // code is the exit code; that of a program which a signal ended is 128 and the signal.

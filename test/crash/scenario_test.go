@@ -27,6 +27,8 @@ type blow struct {
 	gap    time.Duration // both: from one to the other
 	last   target        // both: who is killed second
 	steps  string        // EXECUTIONER_FAILPOINT
+	full   bool          // with durability full
+	newer  bool          // the program is of a newer version
 }
 
 func (b blow) String() string {
@@ -36,6 +38,12 @@ func (b blow) String() string {
 	}
 	if b.target == both {
 		parts = append(parts, fmt.Sprintf("the %s %v later", b.last, b.gap))
+	}
+	if b.full {
+		parts = append(parts, "durability full")
+	}
+	if b.newer {
+		parts = append(parts, "a newer version")
 	}
 	if b.steps != "" {
 		parts = append(parts, b.steps)

@@ -27,7 +27,6 @@ func TestConcurrent(t *testing.T) {
 					t.Error(err)
 				}
 				w.State()
-				w.Status()
 			}
 		})
 	}

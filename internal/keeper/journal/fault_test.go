@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,7 +12,7 @@ import (
 )
 
 // persistent is a keeper that does not give up: what fails is tried again, and a
-// journal that is broken is moved.
+// journal that is broken is renewed.
 type persistent struct {
 	t    testing.TB
 	disk *memDisk // what is below the faults
@@ -62,7 +60,7 @@ func (p *persistent) do(action func() error, apply func()) {
 		}
 		p.look()
 		if errors.Is(err, ErrBroken) {
-			p.move()
+			p.renew()
 		}
 		if err == nil || errors.Is(err, ErrOrder) { // that of an exit which was written
 			return
@@ -71,17 +69,16 @@ func (p *persistent) do(action func() error, apply func()) {
 	p.t.Fatal("can't be recorded")
 }
 
-func (p *persistent) move() {
+func (p *persistent) renew() {
 	isErr(p.t, p.w.Start("never", noon, nil), ErrBroken)
 	for range tries {
-		w, err := p.w.MoveTo("")
+		err := p.w.Renew()
 		p.look()
 		if err == nil {
-			p.w = w
 			return
 		}
 	}
-	p.t.Fatal("can't be moved")
+	p.t.Fatal("can't be renewed")
 }
 
 // live is a life with everything that happens.
@@ -191,9 +188,6 @@ func TestDiskFull(t *testing.T) {
 			ok(t, w.PID(id, []byte(`1`)))
 		}
 		isErr(t, refused, ErrNoSpace)
-		if s := w.Status(); s.Err == nil || !errors.Is(s.Err, ErrNoSpace) {
-			t.Fatalf("%+v", s)
-		}
 		ok(t, w.Epoch(int64(when)+1))
 		ok(t, w.Close())
 		w, s := tOpen(t, "", o) // on the full disk
@@ -215,8 +209,8 @@ func TestDiskFull(t *testing.T) {
 		found, err := load(d, "", thisBoot)
 		ok(t, err)
 		same(t, found.state, State{Whole: true, SameBoot: true, Epoch: int64(when) + 2, Tasks: []Task{{ID: "more", SameBoot: true, At: noon}}})
-		if s := w.Status(); s.Free <= 0 {
-			t.Fatalf("%+v", s)
+		if !w.fits(1) {
+			t.Fatal("no room is left")
 		}
 		ok(t, w.Close())
 	}
@@ -253,8 +247,8 @@ func TestNoPreallocation(t *testing.T) {
 	d := newMemDisk()
 	d.noRoom = syscall.EOPNOTSUPP
 	w, _ := tOpen(t, "", Options{disk: d, SegmentBytes: 1 << 10})
-	if s := w.Status(); s.Preallocated || s.Free != 0 || s.Err != nil {
-		t.Errorf("%+v", s)
+	if w.promised {
+		t.Error("it promises room")
 	}
 	ok(t, w.Start("a", noon, nil))
 	d.full = true
@@ -323,13 +317,11 @@ func TestGroupCommit(t *testing.T) {
 		isErr(t, w.Start("new", noon, nil), ErrBroken)
 		isErr(t, w.Epoch(9), ErrBroken)
 		isErr(t, w.Ack("50"), ErrBroken)
-		isErr(t, w.Status().Err, ErrBroken)
 		if syncs != 3 || w.State().Tasks[51].Exit == nil {
 			t.Errorf("%d syncs, %+v", syncs, w.State().Tasks[51])
 		}
 		gate = nil
-		w, err := w.MoveTo("")
-		ok(t, err)
+		ok(t, w.Renew())
 		found, err := load(d, "", thisBoot)
 		ok(t, err)
 		if len(found.state.Tasks) != 52 || found.state.Tasks[51].Exit == nil {
@@ -467,14 +459,14 @@ func TestRotationIsNotTriedAllTheTime(t *testing.T) {
 		id := fmt.Sprint(i)
 		ok(t, w.Start(id, noon, nil), w.Exit(id, exitOf(0)), w.Ack(id))
 	}
-	if s := w.Status(); w.number != 2 || s.Err != nil {
-		t.Errorf("%+v", s)
+	if w.number != 2 {
+		t.Errorf("segment %d", w.number)
 	}
 }
 
-// The other directory, perhaps on another disk, has everything; the old one stays.
-func TestMoveTo(t *testing.T) {
-	old, next := filepath.Join(t.TempDir(), "old"), filepath.Join(t.TempDir(), "new")
+// TestRenew: after a failed sync everything is written anew, and then all goes on.
+func TestRenew(t *testing.T) {
+	dir := t.TempDir()
 	broken := false
 	d := &faulty{disk: osDisk{}, fail: func(_ int, op string) error {
 		if broken && op == "sync" {
@@ -482,30 +474,25 @@ func TestMoveTo(t *testing.T) {
 		}
 		return nil
 	}}
-	w, _ := tOpen(t, old, Options{Sync: true, disk: d})
+	w, _ := tOpen(t, dir, Options{Sync: true, disk: d})
 	want := sample(t, w)
+	ok(t, w.Renew()) // nothing has failed
+	same(t, files(t, dir), []string{"journal.000001", "lock"})
 	broken = true
 	isErr(t, w.Exit("y", exitOf(0)), ErrBroken)
 	y := exitOf(0)
 	want.Tasks[4].Exit = &y
 	same(t, w.State(), want)
-	_, err := w.MoveTo(next)
-	isErr(t, err, ErrBroken)
-	_, err = w.MoveTo(filepath.Join(next, "a", "b"))
-	isErr(t, err, os.ErrNotExist)
+	isErr(t, w.Renew(), ErrBroken)
+	isErr(t, w.Exit("alone", exitOf(0)), ErrBroken)
 	broken = false
-	other, _ := tOpen(t, next, Options{}) // one that has nothing to do with it, and is replaced
-	ok(t, other.Start("foreign", noon, nil))
-	_, err = w.MoveTo(next)
-	isErr(t, err, ErrLocked)
-	ok(t, other.Close())
-	moved, err := w.MoveTo(next)
-	ok(t, err)
-	same(t, moved.State(), want)
-	ok(t, moved.Exit("alone", exitOf(0)), moved.Close())
+	ok(t, w.Renew())
+	isErr(t, w.Exit("y", exitOf(0)), ErrOrder) // it is there
+	ok(t, w.Exit("alone", exitOf(0)))
 	alone := exitOf(0)
 	want.Tasks[2].Exit = &alone
-	same(t, readAs(t, next, thisBoot), want)
-	same(t, files(t, old), []string{"journal.000001", "lock"})
-	isErr(t, w.Ack("y"), ErrBroken)
+	same(t, readAs(t, dir, thisBoot), want)
+	same(t, files(t, dir), []string{"journal.000002", "lock"})
+	ok(t, w.Close())
+	isErr(t, w.Renew(), ErrClosed)
 }

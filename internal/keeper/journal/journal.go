@@ -23,11 +23,11 @@ import (
 var (
 	// ErrNoSpace means that the disk is full. From Start: nothing was recorded and
 	// nothing may be started; trying again later is right. From the others: the room
-	// that was kept for them did not help, see Status.Preallocated; try again.
+	// that was kept for them did not help; try again.
 	ErrNoSpace = errors.New("no space for the journal")
 	// ErrBroken means that a sync failed once: what was written may or may not be on
-	// the disk, and no later sync of that file could be believed. It is final for
-	// this Writer, which still knows everything: see MoveTo.
+	// the disk, and no later sync of that file could be believed. This
+	// Writer still knows everything: see Renew.
 	ErrBroken = errors.New("the journal can't be relied on any more")
 	// ErrLocked means that another Writer has this journal.
 	ErrLocked = errors.New("the journal is in use")
@@ -101,7 +101,6 @@ type State struct {
 	Epoch    int64    // the highest fencing number that was accepted
 	Tasks    []Task   // in the order of their first starts, without those acknowledged
 	Damage   []Damage // what could not be read; empty for a journal that is whole
-	Unknown  int      // records of types that this version does not know
 }
 
 // Task is what is recorded of one task. What is missing is zero: after damage that
@@ -135,15 +134,6 @@ type Damage struct {
 	// Tail says that it is the last record and that its end is missing, as it may be
 	// when the program was killed while it wrote: before Start, say, had returned.
 	Tail bool
-}
-
-// String says where and how much.
-func (d Damage) String() string {
-	what := "damaged"
-	if d.Tail {
-		what = "incomplete at the end"
-	}
-	return fmt.Sprintf("%s: %s: %d bytes at %d can't be read", d.Segment, what, d.Bytes, d.Offset)
 }
 
 // Read returns what the journal in dir says and changes nothing. A Writer may be at

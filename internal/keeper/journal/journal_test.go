@@ -392,7 +392,7 @@ func TestNewerVersions(t *testing.T) {
 	path := segmentPath(dir, 1)
 	newer(t, path, 77, `{"id":"a"}`)
 	newer(t, path, kindStart, `{"id":"a","at":"2026-02-03T12:00:00.123456789Z","colour":"blue"}`)
-	want := State{Unknown: 1, Whole: true, SameBoot: true, Tasks: []Task{{ID: "a", At: noon}}}
+	want := State{Whole: true, SameBoot: true, Tasks: []Task{{ID: "a", At: noon}}}
 	same(t, readAs(t, dir, thisBoot), want)
 	w, _ = tOpen(t, dir, Options{})
 	ok(t, w.Close())
@@ -442,8 +442,8 @@ func TestRotationWithMuchToState(t *testing.T) {
 	if len(w.State().Tasks) != 2000 || w.number > 10 {
 		t.Errorf("%d tasks, %d segments", len(w.State().Tasks), w.number)
 	}
-	if s := w.Status(); !s.Preallocated || s.Free < 0 || s.Bytes != w.end || s.Err != nil || s.Segment != segmentPath(w.dir, w.number) {
-		t.Errorf("%+v", s)
+	if !w.promised || !w.fits(0) {
+		t.Error("no room is kept")
 	}
 }
 
@@ -467,9 +467,6 @@ func TestTwoSegments(t *testing.T) {
 	got := readAs(t, dir, thisBoot)
 	if len(got.Damage) != 1 || got.Damage[0].Segment != segmentPath(dir, 2) || got.Damage[0].Tail || got.Whole {
 		t.Errorf("%+v", got)
-	}
-	if text := got.Damage[0].String(); !strings.Contains(text, "journal.000002: damaged: ") {
-		t.Error(text)
 	}
 	got.Damage, want.Whole = nil, false
 	same(t, got, want)

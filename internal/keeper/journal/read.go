@@ -71,18 +71,16 @@ func loadOnce(d disk, dir, boot string) (found, error) {
 			break
 		}
 	}
-	unknown := 0
 	var damage []Damage
 	for _, s := range slices.Backward(parts) {
 		for _, r := range s.records {
 			f.ledger.apply(r.kind, &r.record, r.raw)
 		}
-		unknown += s.unknown
 		damage = append(damage, s.damage...)
 	}
 	f.state = f.ledger.state(boot)
 	f.state.SameBoot = boot != "" && parts[0].boot == boot
-	f.state.Unknown, f.state.Damage = unknown, damage
+	f.state.Damage = damage
 	f.state.Whole = f.state.SameBoot && parts[0].whole &&
 		!slices.ContainsFunc(damage, func(d Damage) bool { return !d.Tail })
 	f.end, f.size = parts[0].end, parts[0].size
@@ -108,7 +106,6 @@ type segment struct {
 	whole   bool
 	records []read
 	damage  []Damage
-	unknown int
 	end     int64
 	size    int64
 }
@@ -172,8 +169,7 @@ func isCut(b []byte) bool {
 // take keeps what a frame says; false when it is whole and yet makes no sense.
 func (s *segment) take(frame []byte) bool {
 	r := read{kind: kind(frame[8])}
-	if r.kind > kindEnding {
-		s.unknown++
+	if r.kind > kindEnding { // a newer version's
 		return true
 	}
 	err := json.Unmarshal(frame[frameLen:], &r.record)

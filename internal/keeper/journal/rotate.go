@@ -38,7 +38,6 @@ func Open(dir string, o Options) (*Writer, State, error) {
 	// sync of that failed, and this one is of this boot and has no damage.
 	err = w.rotate()
 	if errors.Is(err, ErrNoSpace) && f.newest() > 0 {
-		w.trouble = err
 		err = w.resume(&f)
 	}
 	if err != nil {
@@ -48,22 +47,24 @@ func Open(dir string, o Options) (*Writer, State, error) {
 	return w, f.state, nil
 }
 
-// MoveTo closes w and opens a journal in dir with all that w knows, also what it
-// could not write or sync. dir should be on another disk, but may be the same one; a
-// journal that is there is replaced. When it fails it may be called again. The old
-// directory stays as it is: the next program must be told which one counts.
-func (w *Writer) MoveTo(dir string) (*Writer, error) {
-	_ = w.Close() // it is broken already
-	next := newWriter(dir, w.opts)
-	if _, err := next.take(); err != nil {
-		return nil, err
+// Renew makes a journal of which a sync failed reliable again: it begins a new segment
+// with all that w knows, also what may not have got to the disk. When that fails too it
+// may be called again. Nothing happens when no sync has failed.
+func (w *Writer) Renew() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !errors.Is(w.err, ErrBroken) {
+		return w.err
 	}
-	next.ledger, next.whole = w.ledger, w.whole // which w, being closed, does not change any more
-	if err := next.rotate(); err != nil {
-		next.lock.Close()
-		return nil, fmt.Errorf("move the journal: %w", err)
+	w.settle()
+	defer w.calm.Broadcast()
+	broken := w.err
+	w.err = nil
+	if err := w.rotate(); err != nil {
+		w.err = broken
+		return fmt.Errorf("renew the journal: %w", err)
 	}
-	return next, nil
+	return nil
 }
 
 func newWriter(dir string, o Options) *Writer {
@@ -263,7 +264,7 @@ func (w *Writer) fits(n int64) bool {
 
 // replace begins a new segment. If it can't, the old one goes on for a while.
 func (w *Writer) replace() {
-	if w.trouble = w.rotate(); w.trouble != nil {
+	if w.rotate() != nil {
 		w.rotateAt = w.end + w.opts.SegmentBytes/4
 	}
 }

@@ -35,7 +35,6 @@ type Writer struct {
 	syncing  bool
 	waiting  int   // who waits for a sync to end, so that no new one begins
 	err      error // why nothing can be written any more
-	trouble  error // why the segment was last not replaced
 }
 
 // Epoch records that n, the fencing number of an engine, was accepted. A lower one
@@ -87,8 +86,8 @@ func (w *Writer) Ending(id string, o run.Outcome) error {
 
 // Exit records how a task ended, whether or not it has a PID. With Options.Sync it
 // returns when that is on the disk; calls at the same time share one sync. Any error
-// but ErrOrder and ErrInvalid means that nobody may be told yet: try again, or after
-// ErrBroken MoveTo another place, which takes this record along.
+// but ErrOrder and ErrInvalid means that nobody may be told yet: try again, after ErrBroken
+// when Renew has worked.
 func (w *Writer) Exit(id string, e Exit) error {
 	failpoint.At("journal.exit.before")
 	defer failpoint.At("journal.exit.after")
@@ -218,28 +217,8 @@ func (w *Writer) State() State {
 	return s
 }
 
-// Status is how a Writer does.
-type Status struct {
-	Segment      string // the file that is written
-	Bytes        int64  // in it
-	Free         int64  // bytes that are allocated and promised to nobody; 0 if not Preallocated
-	Preallocated bool   // the file system keeps room for records to come
-	Err          error  // why nothing can be written any more, or why the segment was not replaced
-}
-
-// Status returns how the writer does, for a person or a metric.
-func (w *Writer) Status() Status {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s := Status{
-		Segment: segmentPath(w.dir, w.number), Bytes: w.end, Preallocated: w.promised,
-		Err: errors.Join(w.err, w.trouble),
-	}
-	if w.promised {
-		s.Free = max(0, w.alloc-w.end-w.ledger.owed)
-	}
-	return s
-}
+// Dir returns the directory of the journal.
+func (w *Writer) Dir() string { return w.dir }
 
 // Close ends writing. Records that were not to be synced are not. Closing again does nothing.
 func (w *Writer) Close() error {

@@ -14,8 +14,18 @@ import (
 // Cases generates runs of up to maxJobs jobs and maxAttempts attempts: random graphs, policies,
 // options, ends, cancels, drains and noise. Many things happen at the same moment.
 func Cases(maxJobs, maxAttempts int) *rapid.Generator[Case] {
+	return cases(Workflows(maxJobs), maxAttempts)
+}
+
+// RichCases generates the same of workflows that also have conditions, other endings to
+// wait for, jobs that run always or may fail, hooks and time limits of the run.
+func RichCases(maxJobs, maxAttempts int) *rapid.Generator[Case] {
+	return cases(RichWorkflows(maxJobs), maxAttempts)
+}
+
+func cases(workflows *rapid.Generator[*workflow.Workflow], maxAttempts int) *rapid.Generator[Case] {
 	return rapid.Custom(func(t *rapid.T) Case {
-		wf := Workflows(maxJobs).Draw(t, "workflow")
+		wf := workflows.Draw(t, "workflow")
 		var c Case
 		for n := range rapid.IntRange(1, maxAttempts).Draw(t, "attempts") {
 			if n > 0 && chance(t, 30, "change the workflow") {
@@ -91,16 +101,25 @@ func changed(t *rapid.T, wf *workflow.Workflow) *workflow.Workflow {
 		if _, stays := to[i]; !stays {
 			continue
 		}
-		old := j.Needs
-		j.Needs = nil
-		for _, n := range old {
+		old, on := j.Needs, j.On
+		j.Needs, j.On = nil, nil
+		for at, n := range old {
 			if k, stays := to[n]; stays {
 				j.Needs = append(j.Needs, k)
+				if on != nil {
+					j.On = append(j.On, on[at])
+				}
 			}
 		}
 		next.Jobs = append(next.Jobs, j)
 	}
-	next.Jobs = append(next.Jobs, workflow.Job{ID: wf.Jobs[len(wf.Jobs)-1].ID + "new", Retry: wf.Jobs[0].Retry, Needs: indexes(len(next.Jobs) / 2)})
+	added := workflow.Job{ID: wf.Jobs[len(wf.Jobs)-1].ID + "new", Retry: wf.Jobs[0].Retry}
+	for _, n := range indexes(len(next.Jobs) / 2) {
+		if next.Jobs[n].Hook == workflow.NoHook {
+			added.Needs = append(added.Needs, n)
+		}
+	}
+	next.Jobs = append(next.Jobs, added)
 	return &next
 }
 
@@ -116,6 +135,7 @@ func attempt(t *rapid.T, wf *workflow.Workflow, n int) Attempt {
 	slices.SortStableFunc(a.Asks, func(x, y Ask) int { return int(x.After - y.After) })
 	slices.SortStableFunc(a.Noise, func(x, y Noise) int { return int(x.After - y.After) })
 	a.Overrides = someJobs(t, wf, 10, "overrides")
+	a.Options.When = conditions(wf)
 	return a
 }
 
@@ -159,6 +179,7 @@ var failures = []run.Outcome{
 	{State: run.Failed, Reason: run.OOMKilled, ExitCode: run.NoExitCode},
 	{State: run.Failed, Reason: run.PrecheckFailed, ExitCode: run.NoExitCode},
 	{State: run.Failed, Reason: run.PostcheckFailed},
+	{State: run.Failed, Reason: run.OutputInvalid},
 	{State: run.Failed, Reason: run.StartFailed, ExitCode: run.NoExitCode},
 	{State: run.Failed, Reason: run.Lost, ExitCode: run.NoExitCode},
 	{State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode},

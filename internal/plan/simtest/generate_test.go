@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 )
@@ -14,13 +16,14 @@ import (
 func TestGeneratorReachesEverything(t *testing.T) {
 	seen := make(map[string]int)
 	for seed := range 300 {
-		trace, err := Simulate(Cases(20, 3).Example(seed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n := range trace.Attempts {
-			p := &trace.Attempts[n]
-			note(seen, p)
+		for _, cases := range []*rapid.Generator[Case]{Cases(20, 3), RichCases(20, 3)} {
+			trace, err := Simulate(cases.Example(seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range trace.Attempts {
+				note(seen, &trace.Attempts[n])
+			}
 		}
 	}
 	for _, want := range wanted() {
@@ -56,7 +59,8 @@ func wanted() []string {
 		fmt.Sprintf("%T", plan.Begin{}), fmt.Sprintf("%T", plan.Finished{}), fmt.Sprintf("%T", plan.Tick{}),
 		fmt.Sprintf("%T", plan.Cancel{}), fmt.Sprintf("%T", plan.CancelJob{}), fmt.Sprintf("%T", plan.Drain{}),
 		"mark run_cancelled", "mark interrupted", "mark engine_stopping", "mark engine_lost", "mark job_cancelled",
-		"stop run_cancelled", "stop interrupted", "stop job_cancelled",
+		"mark timed_out", "stop run_cancelled", "stop interrupted", "stop job_cancelled", "stop run_timed_out",
+		"done TIMEOUT timed_out", "done SUCCESS failures_allowed",
 		"done SUCCESS all_succeeded", "done FAILED job_failed", "done FAILED engine_lost", "done CANCELLED run_cancelled",
 		"done CANCELLED interrupted", "done CANCELLED engine_stopping", "done CANCELLED engine_lost",
 	}

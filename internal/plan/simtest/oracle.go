@@ -16,12 +16,14 @@ import (
 // all jobs again and again until nothing changes.
 //
 // How long a jittered wait is, is the plan's to choose: waits says what it chose for a
-// try, and an error is returned when that is outside the bounds.
-func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Duration) ([]Story, error) {
+// try, and an error is returned when that is outside the bounds. start says when an
+// attempt began.
+func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Duration, start func(attempt int) time.Time) ([]Story, error) {
 	var stories []Story
 	known := make(map[run.JobID]past)
 	for n := range c.Attempts {
 		o := newOracle(&c.Attempts[n], known)
+		o.began = start(n + 1)
 		o.waits = func(job run.JobID, try int) time.Duration { return waits(n+1, job, try) }
 		stories = append(stories, o.tell())
 		if o.err != nil {
@@ -29,7 +31,9 @@ func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Durati
 		}
 		o.remember(known)
 		for _, id := range c.Attempts[n].Overrides {
-			known[id] = past{done: true, failed: known[id].failed}
+			p := known[id]
+			p.done, p.State, p.ExitCode = true, run.Success, 0
+			known[id] = p
 		}
 	}
 	return stories, nil
@@ -37,8 +41,15 @@ func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Durati
 
 // past is what earlier attempts leave behind about a job.
 type past struct {
-	done   bool // it succeeded, or somebody said so
-	failed bool // it failed and has not succeeded since
+	plan.Fact      // how it stood
+	done      bool // it succeeded, or somebody said so
+	failed    bool // it failed and has not succeeded since
+	cut       bool // it had a try to come when its attempt ended
+}
+
+// uncalled reports whether the job was skipped though nothing was wrong.
+func (p past) uncalled() bool {
+	return !p.done && slices.Contains([]run.Reason{run.ConditionFalse, run.DependencySkipped, run.NotNeeded}, p.Reason)
 }
 
 type oracle struct {
@@ -49,35 +60,51 @@ type oracle struct {
 	waits func(job run.JobID, try int) time.Duration
 	err   error
 
-	asked     run.Reason // why the run was cancelled or drained
-	cancelled bool       // not only drained
-	stopper   run.JobID  // whose failure ended a run that does not continue on errors
-	story     Story
-	asks      []Ask
-	begun     bool
+	began time.Time
+
+	asked   run.Reason // why the run was stopped or drained
+	latest  run.Reason // what was asked for last
+	stopped bool       // jobs are stopped: it was cancelled, or its time was over
+	all     bool       // those that clean up as well
+	drained bool       // nothing starts
+	cut     bool       // a job lost its next try by that
+	stopper run.JobID  // whose failure ended a run that does not continue on errors
+	verdict workflow.Hook
+	ended   int // jobs that have ended for good
+	events  int // that have happened
+	story   Story
+	asks    []Ask
+	begun   bool
 }
 
 type node struct {
 	workflow.Job
 	Fate
 	decided   run.Reason // why this attempt does not run it
-	everBad   bool       // one of its tries failed
-	told      bool       // to stop, or not to be repeated
-	repeating bool       // failed and waiting for another try
+	before    past
+	everBad   bool // one of its tries failed
+	told      bool // to stop, or not to be repeated
+	repeating bool // failed and waiting for another try
 	first     time.Duration
 	due       time.Duration // of the next try, while repeating
 	ends      time.Duration // of the current try, while running
 	outcome   run.Outcome   // of the current try
+	code      int           // exit code of the last try that ended
 	stopping  bool
+	killed    int  // the event by which its outcome became that of a stop
+	lostTry   bool // a cancel or a drain took its next try
+	place     int  // among the jobs that have ended for good, from 1
 }
 
 func newOracle(a *Attempt, known map[run.JobID]past) *oracle {
 	o := &oracle{Attempt: a, asks: a.Asks}
 	for _, j := range a.Workflow.Jobs {
-		o.jobs = append(o.jobs, node{Job: j})
+		o.jobs = append(o.jobs, node{Job: j, before: known[j.ID], code: run.NoExitCode})
 	}
 	for i := range o.jobs {
-		o.jobs[i].decided = o.decision(i, known[o.jobs[i].ID])
+		o.jobs[i].decided = o.decision(i, o.jobs[i].before)
+	}
+	for len(known) > 0 && o.decideAgain() {
 	}
 	o.chain = o.chains()
 	return o
@@ -85,17 +112,41 @@ func newOracle(a *Attempt, known map[run.JobID]past) *oracle {
 
 // decision says why job i is not run in this attempt; empty when it is.
 func (o *oracle) decision(i int, before past) run.Reason {
+	skip, again := slices.Contains(o.Options.Skip, o.jobs[i].ID), o.isOrNeeds(i, o.Options.From)
 	switch {
-	case before.done && !o.isOrNeeds(i, o.Options.From):
-		return run.AlreadySucceeded
-	case slices.Contains(o.Options.Skip, o.jobs[i].ID):
+	case o.jobs[i].Hook != "" && skip:
 		return run.SkipRequested
-	case o.isOrNeeds(i, o.Options.From):
+	case o.jobs[i].Hook != "":
 		return ""
+	case before.done && !again:
+		return run.AlreadySucceeded
+	case (before.State == run.Failed || before.State == run.Timeout) && !before.cut && o.jobs[i].ContinueOnError && !again:
+		return run.FailuresAllowed
+	case skip:
+		return run.SkipRequested
+	case again:
+		return ""
+	case o.Options.FailedOnly && !before.failed && before.uncalled():
+		return before.Reason
 	case o.Options.FailedOnly && !before.failed:
 		return run.NotSelected
 	}
 	return ""
+}
+
+// decideAgain finds a job that is not to run, but looks after one that is.
+func (o *oracle) decideAgain() bool {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		if j.decided == "" || j.Hook != "" || !j.Always && j.On == nil || slices.Contains(o.Options.Skip, j.ID) {
+			continue
+		}
+		if slices.ContainsFunc(j.Needs, func(n int) bool { return o.jobs[n].decided == "" }) {
+			j.decided = ""
+			return true
+		}
+	}
+	return false
 }
 
 // isOrNeeds reports whether job i is one of ids or needs one of them, directly or not.
@@ -120,7 +171,11 @@ func (o *oracle) tell() Story {
 			o.err = fmt.Errorf("the oracle does not know what happens next at %s", o.now)
 			break
 		}
-		o.settle()
+		o.note()
+		o.expire()
+		for o.settle() {
+			o.note()
+		}
 		o.requeue()
 		o.start()
 		if o.over() {
@@ -132,20 +187,21 @@ func (o *oracle) tell() Story {
 		o.story.Jobs[o.jobs[i].ID] = o.jobs[i].Fate
 	}
 	o.story.End = o.now
-	o.story.Counts = o.count()
-	o.story.State, o.story.Reason = o.result()
+	o.story.Counts = o.count(anyJob)
+	o.story.State, o.story.Reason = o.result(anyJob)
 	return o.story
 }
 
 // happen lets the next event happen: the beginning, something that is asked for, the end of a
 // try, the end of a wait. At the same time they come in this order.
 func (o *oracle) happen() bool {
+	o.events++
 	ask, end, due := o.next()
 	begin := never
 	if !o.begun {
 		begin = 0
 	}
-	switch at := min(begin, ask, end, due); {
+	switch at := min(begin, ask, end, due, o.deadline()); {
 	case at == never:
 		return false
 	case at == begin && (!o.Early || ask > 0):
@@ -153,6 +209,7 @@ func (o *oracle) happen() bool {
 	case at == ask:
 		o.now = at
 		o.begin()
+		o.note()
 		o.ask(o.asks[0].Input)
 		o.asks = o.asks[1:]
 	case at == end:
@@ -176,7 +233,7 @@ func (o *oracle) next() (ask, end, due time.Duration) {
 		end = o.jobs[i].ends
 	}
 	for i := range o.jobs {
-		if j := &o.jobs[i]; j.repeating && o.asked == "" && j.due > o.now {
+		if j := &o.jobs[i]; j.repeating && j.due > o.now {
 			due = min(due, j.due)
 		}
 	}
@@ -208,20 +265,74 @@ func (o *oracle) begin() {
 }
 
 func (o *oracle) ask(in plan.Input) {
+	cleaning := slices.ContainsFunc(o.jobs, func(j node) bool { return j.cleans() && j.place == 0 })
 	switch in := in.(type) {
 	case plan.Cancel:
-		if !o.cancelled {
-			o.cancelled, o.asked = true, in.Reason
-			for i := range o.jobs {
-				o.kill(i, in.Reason)
-			}
+		switch {
+		case !o.stopped:
+			o.halt(in.Reason)
+		case !o.all && cleaning:
+			o.all, o.latest = true, in.Reason
+			o.haltJobs()
 		}
 	case plan.Drain:
-		if o.asked == "" {
-			o.asked = in.Reason
+		if o.asked == "" || o.stopped && !o.all && !o.drained && cleaning {
+			o.drained, o.latest = true, in.Reason
+			if o.asked == "" {
+				o.asked = in.Reason
+			}
+			o.haltJobs()
 		}
 	case plan.CancelJob:
 		o.askJob(in.Job)
+	}
+}
+
+// halt stops the run for the first time.
+func (o *oracle) halt(reason run.Reason) {
+	o.stopped, o.asked, o.latest = true, reason, reason
+	o.haltJobs()
+}
+
+// haltJobs stops what may not run any more and what may not be repeated.
+func (o *oracle) haltJobs() {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		if o.mustStop(j) {
+			o.kill(i, forJob(o.latest))
+		}
+		if j.repeating && (o.drained || o.mustStop(j)) {
+			j.repeating, j.lostTry, o.cut = false, true, true
+		}
+	}
+}
+
+// forJob is the reason of a run as its jobs have it.
+func forJob(r run.Reason) run.Reason {
+	if r == run.TimedOut {
+		return run.RunTimedOut
+	}
+	return r
+}
+
+// cleans reports whether the job is to run whatever happened.
+func (j *node) cleans() bool { return j.Always || j.Hook != "" }
+
+func (o *oracle) mustStop(j *node) bool { return o.all || o.stopped && !j.cleans() }
+
+// deadline returns when the run's time is over, if that still means anything.
+func (o *oracle) deadline() time.Duration {
+	works := slices.ContainsFunc(o.jobs, func(j node) bool { return !j.cleans() && j.place == 0 })
+	if o.Workflow.Timeout == 0 || o.stopped || !works {
+		return never
+	}
+	return o.Workflow.Timeout
+}
+
+func (o *oracle) expire() {
+	if o.now >= o.deadline() {
+		o.halt(run.TimedOut)
+		o.note()
 	}
 }
 
@@ -229,7 +340,7 @@ func (o *oracle) askJob(i int) {
 	switch j := &o.jobs[i]; {
 	case j.State == run.Pending || j.State == run.Queued:
 		j.State, j.Reason = run.Cancelled, run.JobCancelled
-	case j.State == run.Running && o.cancelled:
+	case j.State == run.Running && o.mustStop(j):
 		j.told = true // it is being stopped already
 	case j.State == run.Running:
 		j.told = true
@@ -242,11 +353,18 @@ func (o *oracle) askJob(i int) {
 // kill ends job i, if it runs, after its grace, unless it ends by itself before that.
 func (o *oracle) kill(i int, reason run.Reason) {
 	j := &o.jobs[i]
-	if j.State != run.Running || j.stopping {
+	if j.State != run.Running {
+		return
+	}
+	if j.stopping {
+		if j.outcome.State == run.Cancelled && j.killed == o.events {
+			j.outcome.Reason = reason // both are asked for by one stop
+		}
 		return
 	}
 	j.stopping = true
 	if at := o.now + o.Attempt.end(i, j.Tries).Grace; at < j.ends {
+		j.killed = o.events
 		j.ends, j.outcome = at, run.Outcome{State: run.Cancelled, Reason: reason, ExitCode: run.NoExitCode}
 	}
 }
@@ -254,11 +372,11 @@ func (o *oracle) kill(i int, reason run.Reason) {
 // end lets the current try of job i end.
 func (o *oracle) end(i int) {
 	j := &o.jobs[i]
-	j.State, j.Reason = j.outcome.State, j.outcome.Reason
+	j.State, j.Reason, j.code = j.outcome.State, j.outcome.Reason, j.outcome.ExitCode
 	if j.State == run.Failed || j.State == run.Timeout {
 		j.everBad = true
 		switch {
-		case o.asked != "" || j.told:
+		case o.drained || o.mustStop(j) || j.told:
 		case j.Reason == run.Lost:
 			if j.Idempotent && j.outcome.Survivors == 0 && j.Tries <= j.Retry.Max+3 {
 				j.repeating, j.due = true, o.now
@@ -309,72 +427,192 @@ func (o *oracle) wait(j *node) time.Duration {
 	return chosen
 }
 
-// halted reports whether nothing starts any more.
-func (o *oracle) halted() bool { return o.asked != "" || o.stopper != "" }
-
-// settle skips, ends or queues jobs until nothing changes any more.
-func (o *oracle) settle() {
-	if !o.halted() && !o.Options.ContinueOnError && !o.Workflow.ContinueOnError {
-		for i := range o.jobs {
-			if o.jobs[i].bad() {
-				o.stopper = o.jobs[i].ID
+// note gives each job that has ended for good its place among them, and sees what
+// follows from that for the whole run.
+func (o *oracle) note() {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		if j.place == 0 && j.State.Ended() && !j.repeating {
+			o.ended++
+			j.place = o.ended
+			continues := o.Options.ContinueOnError || o.Workflow.ContinueOnError
+			if o.stopper == "" && o.asked == "" && !continues && j.Hook == "" && (j.bad() && !j.ContinueOnError || j.State == run.Cancelled) {
+				o.stopper = j.ID
 			}
 		}
 	}
-	for o.skipOne() {
-	}
-	for i := range o.jobs {
-		j := &o.jobs[i]
-		waits := j.State == run.Pending || j.State == run.Queued
-		switch {
-		case waits && j.Tries > 0 && o.asked == "":
-			// it has started and goes on
-		case waits && o.stopper != "" && o.asked == "":
-			j.State, j.Reason, j.Cause = run.Skipped, run.StoppedOnFailure, o.stopper
-		case waits && o.asked != "":
-			j.State, j.Reason = run.Cancelled, o.asked
-		case j.State == run.Pending && !slices.ContainsFunc(j.Needs, func(n int) bool { return !o.jobs[n].good() }):
-			j.State, j.Reason = run.Queued, run.DependenciesMet
+	if o.verdict == "" && !slices.ContainsFunc(o.jobs, func(j node) bool { return j.Hook == "" && j.place == 0 }) {
+		o.verdict = workflow.HookFailure
+		if state, _ := o.result(func(j *node) bool { return j.Hook == "" }); state == run.Success {
+			o.verdict = workflow.HookSuccess
 		}
 	}
 }
 
-// skipOne skips a job that needs one that went wrong.
+// settle ends, skips or queues one job, or reports that nothing more follows.
+func (o *oracle) settle() bool {
+	return o.asked != "" && o.endOne() || o.skipOne() || o.endOne() || o.queueOne()
+}
+
+// endOne ends the first job that has not started and may not any more.
+func (o *oracle) endOne() bool {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		switch {
+		case j.State != run.Pending && j.State != run.Queued:
+		case o.drained || o.mustStop(j):
+			j.State, j.Reason = run.Cancelled, forJob(o.latest)
+			return true
+		case !o.mayStart(j):
+			j.State, j.Reason, j.Cause = run.Skipped, run.StoppedOnFailure, o.stopper
+			return true
+		}
+	}
+	return false
+}
+
+// mayStart reports whether a failure lets the job start: it has started before, it
+// cleans up, or it asks for a failure or for any ending.
+func (o *oracle) mayStart(j *node) bool {
+	asks := slices.Contains(j.On, workflow.OnFailure) || slices.Contains(j.On, workflow.OnDone)
+	return o.stopper == "" || j.Tries > 0 || j.cleans() || asks
+}
+
+// skipOne skips the first job that can't run any more: the run came to another end, or
+// something it needs has ended otherwise. Of several of these the first to end counts.
 func (o *oracle) skipOne() bool {
 	for i := range o.jobs {
 		j := &o.jobs[i]
 		if j.State != run.Pending {
 			continue
 		}
-		for _, n := range j.Needs {
-			need := &o.jobs[n]
-			if need.bad() {
-				j.State, j.Reason, j.Cause = run.Skipped, run.DependencyFailed, need.ID
-				return true
+		var first Fate
+		place := 0
+		for n, need := range j.Needs {
+			why, unmet := o.unmet(j, n)
+			if unmet && (place == 0 || o.jobs[need].place < place) {
+				first, place = why, o.jobs[need].place
 			}
-			if need.Reason == run.DependencyFailed {
-				j.State, j.Reason, j.Cause = run.Skipped, run.DependencyFailed, need.Cause
-				return true
-			}
+		}
+		switch {
+		case j.Hook != "" && o.verdict != "" && j.Hook != o.verdict:
+			j.State, j.Reason = run.Skipped, run.NotNeeded
+			return true
+		case place > 0:
+			j.State, j.Reason, j.Cause = run.Skipped, first.Reason, first.Cause
+			return true
 		}
 	}
 	return false
 }
 
-// bad reports whether a job went wrong for good.
-func (j *node) bad() bool {
-	return (j.State == run.Failed || j.State == run.Timeout) && !j.repeating || j.State == run.Cancelled
+// unmet reports whether the n-th need of a job has ended in a way that keeps the job
+// from running, and how that is told.
+func (o *oracle) unmet(j *node, n int) (Fate, bool) {
+	need := &o.jobs[j.Needs[n]]
+	switch {
+	case need.place == 0 || o.has(j, n):
+		return Fate{}, false
+	case j.Ending(n) != workflow.OnSuccess:
+		return Fate{Reason: run.NotNeeded, Cause: need.ID}, true
+	case need.Reason == run.StoppedOnFailure:
+		return Fate{Reason: run.StoppedOnFailure, Cause: o.stopper}, o.mayStart(j)
+	case need.State != run.Skipped || need.Reason == run.ConditionFailed:
+		return Fate{Reason: run.DependencyFailed, Cause: need.ID}, true
+	case (need.Reason == run.DependencyFailed || need.Reason == run.DependencySkipped) && need.Cause != "":
+		return Fate{Reason: need.Reason, Cause: need.Cause}, true
+	}
+	return Fate{Reason: run.DependencySkipped, Cause: need.ID}, true
 }
 
-// good reports whether what needs the job may start.
-func (j *node) good() bool {
-	return j.State == run.Success || j.State == run.Skipped && j.decided != ""
+// has reports whether the n-th need of a job has ended in the way that the job asks for.
+func (o *oracle) has(j *node, n int) bool {
+	need := &o.jobs[j.Needs[n]]
+	if need.place == 0 {
+		return false
+	}
+	switch on := j.Ending(n); {
+	case on == workflow.OnDone || on == workflow.OnSuccess && j.Always:
+		return true
+	case on == workflow.OnFailure:
+		return need.bad() || need.decided == run.FailuresAllowed
+	case on == workflow.OnSkipped:
+		return need.State == run.Skipped && !need.done() && !need.bad() && need.decided != run.FailuresAllowed
+	}
+	return need.State == run.Success || need.done() || need.bad() && need.ContinueOnError && !need.lostTry || need.decided == run.FailuresAllowed
+}
+
+// queueOne queues the first job that everything has come for, or skips it by its condition.
+func (o *oracle) queueOne() bool {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		if j.State != run.Pending || j.Hook != "" && j.Hook != o.verdict {
+			continue
+		}
+		ready := true
+		for n := range j.Needs {
+			ready = ready && o.has(j, n)
+		}
+		ready = ready && (!j.cleans() && j.On == nil || o.quiet(i))
+		if !ready {
+			continue
+		}
+		holds, err := true, error(nil)
+		if j.When != "" {
+			holds, err = evaluate(j.When, o.began.Add(o.now), o.look)
+		}
+		switch {
+		case err != nil:
+			j.State, j.Reason = run.Skipped, run.ConditionFailed
+		case !holds:
+			j.State, j.Reason = run.Skipped, run.ConditionFalse
+		default:
+			j.State, j.Reason = run.Queued, run.DependenciesMet
+		}
+		return true
+	}
+	return false
+}
+
+// quiet reports whether all that job i needs, directly or not, has ended for good.
+func (o *oracle) quiet(i int) bool {
+	for _, n := range o.jobs[i].Needs {
+		if o.jobs[n].place == 0 || !o.quiet(n) {
+			return false
+		}
+	}
+	return true
+}
+
+// look returns what a condition may know of a job.
+func (o *oracle) look(id run.JobID) (plan.Fact, bool) {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		switch {
+		case j.ID != id:
+		case j.decided == run.AlreadySucceeded || j.decided == run.FailuresAllowed:
+			return j.before.Fact, true
+		default:
+			return plan.Fact{State: j.State, Reason: j.Reason, ExitCode: j.code}, true
+		}
+	}
+	return plan.Fact{}, false
+}
+
+// bad reports whether a job went wrong for good, by itself.
+func (j *node) bad() bool {
+	return (j.State == run.Failed || j.State == run.Timeout) && !j.repeating || j.Reason == run.ConditionFailed
+}
+
+// done reports whether a job that is not run counts as done.
+func (j *node) done() bool {
+	return j.decided == run.SkipRequested || j.decided == run.AlreadySucceeded || j.decided == run.NotSelected
 }
 
 // requeue queues what has waited long enough.
 func (o *oracle) requeue() {
 	for i := range o.jobs {
-		if j := &o.jobs[i]; j.repeating && o.asked == "" && j.due <= o.now {
+		if j := &o.jobs[i]; j.repeating && j.due <= o.now {
 			j.State, j.Reason, j.repeating = run.Queued, run.Retry, false
 		}
 	}
@@ -386,7 +624,7 @@ func (o *oracle) start() {
 	if inOrder && slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating }) {
 		return
 	}
-	for o.count().Running < o.room() {
+	for o.count(anyJob).Running < o.room() {
 		best := -1
 		for i := range o.jobs {
 			if o.jobs[i].State == run.Queued && (best < 0 || o.better(i, best)) {
@@ -397,7 +635,7 @@ func (o *oracle) start() {
 			return
 		}
 		j := &o.jobs[best]
-		j.State, j.Reason, j.stopping = run.Running, run.Started, false
+		j.State, j.Reason, j.stopping, j.killed = run.Running, run.Started, false, 0
 		j.Tries++
 		if j.Tries == 1 {
 			j.first = o.now
@@ -460,22 +698,26 @@ func (o *oracle) expected(i int) time.Duration {
 func (o *oracle) over() bool {
 	for i := range o.jobs {
 		j := &o.jobs[i]
-		if j.State == run.Running || j.repeating && o.asked == "" {
+		if j.State == run.Running || j.repeating {
 			return false
 		}
 	}
 	return true
 }
 
-func (o *oracle) count() run.Counts {
+func anyJob(*node) bool { return true }
+
+// count counts some of the jobs.
+func (o *oracle) count(of func(*node) bool) run.Counts {
 	c := run.Counts{Total: len(o.jobs)}
 	for i := range o.jobs {
 		switch j := &o.jobs[i]; {
+		case !of(j):
 		case j.State == run.Running:
 			c.Running++
 		case j.State == run.Success, j.Reason == run.AlreadySucceeded:
 			c.Succeeded++
-		case j.State == run.Failed, j.State == run.Timeout:
+		case j.State == run.Failed, j.State == run.Timeout, j.Reason == run.FailuresAllowed:
 			c.Failed++
 		case j.State == run.Skipped:
 			c.Skipped++
@@ -486,27 +728,31 @@ func (o *oracle) count() run.Counts {
 	return c
 }
 
-// result says how the attempt ended. What the user asked for wins if it kept or stopped
-// a job; then failures; then what the engine asked for.
-func (o *oracle) result() (run.State, run.Reason) {
-	c := o.count()
-	if o.cancelled && (c.Cancelled > 0 || slices.ContainsFunc(o.jobs, func(j node) bool { return j.repeating })) {
+// result says how the attempt ended, going by some of the jobs. What stopped it wins if it
+// kept or stopped a job; then failures of jobs that may not fail; then what the engine asked for.
+func (o *oracle) result(of func(*node) bool) (run.State, run.Reason) {
+	c := o.count(of)
+	any := func(is func(j *node) bool) bool {
+		return slices.ContainsFunc(o.jobs, func(j node) bool { return of(&j) && is(&j) })
+	}
+	failed := any(func(j *node) bool { return j.bad() && (!j.ContinueOnError || j.lostTry) })
+	switch {
+	case o.stopped && (c.Cancelled > 0 || o.cut) && o.asked == run.TimedOut:
+		return run.Timeout, run.TimedOut
+	case o.stopped && (c.Cancelled > 0 || o.cut):
 		return run.Cancelled, o.asked
-	}
-	if c.Failed > 0 {
-		if o.asked == run.EngineLost {
-			return run.Failed, run.EngineLost
-		}
+	case failed && o.asked == run.EngineLost:
+		return run.Failed, run.EngineLost
+	case failed:
 		return run.Failed, run.JobFailed
-	}
-	if c.Cancelled > 0 {
-		if o.asked != "" {
-			return run.Cancelled, o.asked
-		}
+	case c.Cancelled > 0 && o.asked != "":
+		return run.Cancelled, o.asked
+	case c.Cancelled > 0:
 		return run.Failed, run.JobFailed
-	}
-	if slices.ContainsFunc(o.jobs, func(j node) bool { return j.Reason == run.NotSelected }) {
+	case any(func(j *node) bool { return j.Reason == run.NotSelected }):
 		return run.Failed, run.JobsLeft
+	case any(func(j *node) bool { return j.bad() || j.decided == run.FailuresAllowed }):
+		return run.Success, run.FailuresAllowed
 	}
 	return run.Success, run.AllSucceeded
 }
@@ -515,10 +761,12 @@ func (o *oracle) result() (run.State, run.Reason) {
 func (o *oracle) remember(known map[run.JobID]past) {
 	for i := range o.jobs {
 		j := &o.jobs[i]
-		if j.Reason == run.AlreadySucceeded {
+		if j.Reason == run.AlreadySucceeded || j.Reason == run.FailuresAllowed {
 			continue
 		}
 		done := j.State == run.Success
-		known[j.ID] = past{done: done, failed: !done && (j.everBad || known[j.ID].failed)}
+		now := past{done: done, failed: !done && (j.everBad || j.Reason == run.ConditionFailed || known[j.ID].failed), cut: j.lostTry}
+		now.Fact = plan.Fact{State: j.State, Reason: j.Reason, ExitCode: j.code}
+		known[j.ID] = now
 	}
 }

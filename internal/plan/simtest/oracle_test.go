@@ -16,18 +16,32 @@ import (
 func TestPlanDoesWhatTheOracleSays(t *testing.T) {
 	for _, maxJobs := range []int{2, 5, 12, 40} {
 		t.Run("up to "+run.ID(maxJobs).String()+" jobs", rapid.MakeCheck(func(t *rapid.T) {
-			c := Cases(maxJobs, 3).Draw(t, "case")
-			trace := mustSimulate(t, c)
-			want, err := Predict(c, trace.wait)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for n := range trace.Attempts {
-				if diff := cmp.Diff(want[n], Tell(&trace.Attempts[n])); diff != "" {
-					t.Fatalf("attempt %d: - oracle, + plan\n%s", n+1, diff)
-				}
-			}
+			compare(t, Cases(maxJobs, 3).Draw(t, "case"))
 		}))
+	}
+}
+
+// TestPlanDoesWhatTheOracleSaysOfRichWorkflows does the same where jobs have conditions,
+// wait for other endings, clean up or may fail, and the run has a time limit.
+func TestPlanDoesWhatTheOracleSaysOfRichWorkflows(t *testing.T) {
+	for _, maxJobs := range []int{3, 6, 12, 40} {
+		t.Run("up to "+run.ID(maxJobs).String()+" jobs", rapid.MakeCheck(func(t *rapid.T) {
+			compare(t, RichCases(maxJobs, 3).Draw(t, "case"))
+		}))
+	}
+}
+
+// compare plays a case and holds it against what the oracle predicts.
+func compare(t *rapid.T, c Case) {
+	trace := mustSimulate(t, c)
+	want, err := Predict(c, trace.wait, func(attempt int) time.Time { return trace.Attempts[attempt-1].Start })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range trace.Attempts {
+		if diff := cmp.Diff(want[n], Tell(&trace.Attempts[n])); diff != "" {
+			t.Fatalf("attempt %d: - oracle, + plan\n%s", n+1, diff)
+		}
 	}
 }
 

@@ -2,9 +2,11 @@ package simtest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Promise is something that holds for every attempt, whatever happens.
@@ -13,7 +15,7 @@ type Promise struct {
 	Check func(*Played) error // nil when it is kept
 }
 
-// Promises returns the ten promises.
+// Promises returns the thirteen promises.
 func Promises() []Promise {
 	return []Promise{
 		{"no start before dependencies allow it", startsWait},
@@ -26,6 +28,9 @@ func Promises() []Promise {
 		{"nothing starts after a cancel", nothingAfterCancel},
 		{"only legal transitions", onlyLegal},
 		{"done exactly once", doneOnce},
+		{"nothing but its wish keeps from running what cleans up", cleansUp},
+		{"hooks come last, and those of one end only", hooksLast},
+		{"what cleans up or waits for an ending starts beside nothing that it needs", startsBesideNothing},
 	}
 }
 
@@ -49,20 +54,160 @@ func watch(p *Played, before func(s *Step, states map[run.JobID]run.Transition, 
 }
 
 func startsWait(p *Played) error {
-	needs := make(map[run.JobID][]int)
-	for _, j := range p.Workflow.Jobs {
-		needs[j.ID] = j.Needs
-	}
+	jobs := byID(p.Workflow)
 	return watch(p, func(_ *Step, states map[run.JobID]run.Transition, t *run.Transition) error {
 		if t.To != run.Running || t.Job == "" || t.Mark() {
 			return nil
 		}
-		for _, n := range needs[t.Job] {
-			need := states[p.Workflow.Jobs[n].ID]
-			notRun := need.Reason == run.SkipRequested || need.Reason == run.AlreadySucceeded || need.Reason == run.NotSelected
-			if need.To != run.Success && !notRun {
-				return fmt.Errorf("it needs %s, which is %s %s", p.Workflow.Jobs[n].ID, need.To, need.Reason)
+		j := jobs[t.Job]
+		for n, i := range j.Needs {
+			need := &p.Workflow.Jobs[i]
+			on := j.Ending(n)
+			if j.Always && on == workflow.OnSuccess {
+				on = workflow.OnDone
 			}
+			if last := states[need.ID]; !slices.Contains(endings(need, last), on) {
+				return fmt.Errorf("it needs %s on %s, which is %s %s", need.ID, on, last.To, last.Reason)
+			}
+		}
+		return nil
+	})
+}
+
+func byID(wf *workflow.Workflow) map[run.JobID]*workflow.Job {
+	jobs := make(map[run.JobID]*workflow.Job)
+	for i := range wf.Jobs {
+		jobs[wf.Jobs[i].ID] = &wf.Jobs[i]
+	}
+	return jobs
+}
+
+// endings returns what a job that came to that state may be waited for as.
+func endings(j *workflow.Job, last run.Transition) []workflow.Ending {
+	success, failure, done := workflow.OnSuccess, workflow.OnFailure, workflow.OnDone
+	switch {
+	case !last.To.Ended():
+		return nil
+	case last.To == run.Success:
+		return []workflow.Ending{success, done}
+	case last.To == run.Cancelled:
+		return []workflow.Ending{done}
+	case last.Reason == run.FailuresAllowed:
+		return []workflow.Ending{success, failure, done}
+	case last.To != run.Skipped || last.Reason == run.ConditionFailed:
+		if j.ContinueOnError {
+			return []workflow.Ending{success, failure, done}
+		}
+		return []workflow.Ending{failure, done}
+	case last.Reason == run.SkipRequested || last.Reason == run.AlreadySucceeded || last.Reason == run.NotSelected:
+		return []workflow.Ending{success, done}
+	}
+	return []workflow.Ending{workflow.OnSkipped, done}
+}
+
+func cleans(j *workflow.Job) bool { return j.Always || j.Hook != workflow.NoHook }
+
+// cleansUp: a job that runs always, whatever what it needs ended as, is skipped only by its
+// condition or because the user asked for that, and cancelled only by hand, by a drain, or
+// by stopping the run a second time.
+func cleansUp(p *Played) error {
+	jobs := byID(p.Workflow)
+	stops, drained := 0, false
+	asked := make(map[run.JobID]bool)
+	return watch(p, func(_ *Step, _ map[run.JobID]run.Transition, t *run.Transition) error {
+		switch {
+		case t.Mark() && t.Job != "":
+			asked[t.Job] = true
+			return nil
+		case t.Mark() && drains(t):
+			drained = true
+			return nil
+		case t.Mark():
+			stops++
+			return nil
+		case t.Job == "":
+			return nil
+		}
+		j := jobs[t.Job]
+		picky := slices.Contains(j.On, workflow.OnFailure) || slices.Contains(j.On, workflow.OnSkipped)
+		switch {
+		case !cleans(j):
+		case t.To == run.Cancelled && t.Outcome == nil && t.Reason != run.JobCancelled && !drained && stops < 2:
+			return fmt.Errorf("it cleans up, and the run was stopped %d times", stops)
+		case !j.Always || t.To != run.Skipped || picky:
+		case t.Reason == run.StoppedOnFailure || t.Reason == run.DependencyFailed || t.Reason == run.DependencySkipped || t.Reason == run.NotNeeded:
+			if !p.Options.FailedOnly {
+				return fmt.Errorf("it runs always")
+			}
+		}
+		return nil
+	})
+}
+
+func drains(t *run.Transition) bool {
+	return t.Reason == run.EngineStopping || t.Reason == run.EngineLost
+}
+
+// hooksLast: a hook is queued when all other jobs have ended, and no hook of the other end is.
+func hooksLast(p *Played) error {
+	jobs := byID(p.Workflow)
+	var which workflow.Hook
+	return watch(p, func(_ *Step, states map[run.JobID]run.Transition, t *run.Transition) error {
+		if t.Job == "" || t.Mark() || t.To != run.Queued && t.To != run.Running {
+			return nil
+		}
+		hook := jobs[t.Job].Hook
+		if hook == workflow.NoHook {
+			if which != "" {
+				return fmt.Errorf("a hook was queued before it")
+			}
+			return nil
+		}
+		if which != "" && hook != which {
+			return fmt.Errorf("a hook of another end was queued before it")
+		}
+		which = hook
+		for i := range p.Workflow.Jobs {
+			j := &p.Workflow.Jobs[i]
+			if j.Hook != workflow.NoHook {
+				continue
+			}
+			last := states[j.ID]
+			bad := last.To == run.Failed || last.To == run.Timeout
+			if !last.To.Ended() || hook == workflow.HookSuccess && bad && !j.ContinueOnError {
+				return fmt.Errorf("%s is %s", j.ID, last.To)
+			}
+		}
+		if hook == workflow.HookFailure && p.Final == run.Success {
+			return fmt.Errorf("the run is %s", p.Final)
+		}
+		return nil
+	})
+}
+
+// startsBesideNothing: when a job starts that cleans up, or waits for another ending than
+// success, all that it needs, directly or not, has ended and is not repeated.
+func startsBesideNothing(p *Played) error {
+	jobs := byID(p.Workflow)
+	asked := make(map[run.JobID]bool) // to end, which takes the next try; the run itself under its empty id
+	return watch(p, func(_ *Step, states map[run.JobID]run.Transition, t *run.Transition) error {
+		if t.Mark() {
+			asked[t.Job] = true
+		}
+		if t.Job == "" || t.Mark() || t.To != run.Running {
+			return nil
+		}
+		if j := jobs[t.Job]; !cleans(j) && j.On == nil {
+			return nil
+		}
+		before := slices.Clone(jobs[t.Job].Needs)
+		for n := 0; n < len(before); n++ {
+			need := &p.Workflow.Jobs[before[n]]
+			last := states[need.ID]
+			if !last.To.Ended() || !last.Until.IsZero() && !asked[""] && !asked[need.ID] {
+				return fmt.Errorf("%s is %s", need.ID, last.To)
+			}
+			before = append(before, need.Needs...)
 		}
 		return nil
 	})
@@ -206,12 +351,25 @@ func allEnd(p *Played) error {
 			continue
 		}
 		cause, hasCause := last[t.Cause]
+		again := p.Options.FailedOnly && t.Cause == "" && t.Detail == "" // as in an earlier attempt
 		switch t.Reason {
 		case run.DependencyFailed, run.StoppedOnFailure:
-			if t.Cause == "" || !hasCause || cause.To == run.Success || cause.To == run.Skipped {
+			if t.Cause == "" || !hasCause || cause.To == run.Success || cause.To == run.Skipped && cause.Reason != run.ConditionFailed {
 				return fmt.Errorf("job %s was skipped because of %q, which is %s", j.ID, t.Cause, cause.To)
 			}
-		case run.SkipRequested, run.AlreadySucceeded, run.NotSelected:
+		case run.DependencySkipped:
+			if cause.To != run.Skipped && !again {
+				return fmt.Errorf("job %s was skipped because of %q, which is %s", j.ID, t.Cause, cause.To)
+			}
+		case run.NotNeeded:
+			if j.Hook == workflow.NoHook && (t.Cause == "" || !cause.To.Ended()) && !again {
+				return fmt.Errorf("job %s is not needed because of %q, which is %s", j.ID, t.Cause, cause.To)
+			}
+		case run.ConditionFalse, run.ConditionFailed:
+			if t.Detail == "" && !again {
+				return fmt.Errorf("job %s was skipped by a condition, and it is not told which", j.ID)
+			}
+		case run.SkipRequested, run.AlreadySucceeded, run.NotSelected, run.FailuresAllowed:
 		default:
 			return fmt.Errorf("job %s was skipped and the reason is %q", j.ID, t.Reason)
 		}
@@ -220,13 +378,19 @@ func allEnd(p *Played) error {
 }
 
 func nothingAfterCancel(p *Played) error {
+	jobs := byID(p.Workflow)
 	asked := make(map[run.JobID]bool) // the run itself under its empty id
+	again := false                    // a drain, or a second stop: nothing is left that may start
 	return watch(p, func(_ *Step, states map[run.JobID]run.Transition, t *run.Transition) error {
 		if t.Mark() || t.Job != "" && t.To == run.Cancelled {
+			again = again || t.Job == "" && (asked[""] || drains(t))
 			asked[t.Job] = true
 			return nil
 		}
-		if t.Job != "" && (t.To == run.Running || t.To == run.Queued) && (asked[""] || asked[t.Job]) {
+		if t.Job == "" || t.To != run.Running && t.To != run.Queued {
+			return nil
+		}
+		if asked[t.Job] || asked[""] && (again || !cleans(jobs[t.Job])) {
 			return fmt.Errorf("it was cancelled")
 		}
 		return nil

@@ -17,14 +17,23 @@ func TestPromises(t *testing.T) {
 	for _, promise := range Promises() {
 		t.Run(promise.Name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				trace := mustSimulate(t, Cases(40, 2).Draw(t, "case"))
-				for n := range trace.Attempts {
-					if err := promise.Check(&trace.Attempts[n]); err != nil {
-						t.Fatalf("attempt %d: %v", n+1, err)
-					}
-				}
+				keeps(t, promise, Cases(40, 2).Draw(t, "case"))
 			})
 		})
+		t.Run(promise.Name+" in rich workflows", func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				keeps(t, promise, RichCases(40, 2).Draw(t, "case"))
+			})
+		})
+	}
+}
+
+func keeps(t *rapid.T, promise Promise, c Case) {
+	trace := mustSimulate(t, c)
+	for n := range trace.Attempts {
+		if err := promise.Check(&trace.Attempts[n]); err != nil {
+			t.Fatalf("attempt %d: %v", n+1, err)
+		}
 	}
 }
 
@@ -87,17 +96,124 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := sound(t)
 			tt.falsify(p)
-			var broken []string
-			for _, promise := range Promises() {
-				if promise.Check(p) != nil {
-					broken = append(broken, promise.Name)
-				}
+			if broken := brokenBy(p); !slices.Equal(broken, tt.broken) {
+				t.Errorf("noticed %q, want %q", broken, tt.broken)
 			}
+		})
+	}
+}
+
+func brokenBy(p *Played) (names []string) {
+	for _, promise := range Promises() {
+		if promise.Check(p) != nil {
+			names = append(names, promise.Name)
+		}
+	}
+	return names
+}
+
+// TestBrokenRichPromisesAreNoticed does the same with jobs that wait for other endings,
+// clean up, or run at the end.
+func TestBrokenRichPromisesAreNoticed(t *testing.T) {
+	const (
+		waits  = "no start before dependencies allow it"
+		cause  = "every job ends in a final state and a skip names its cause"
+		cancel = "nothing starts after a cancel"
+		legal  = "only legal transitions"
+		done   = "done exactly once"
+		cleans = "nothing but its wish keeps from running what cleans up"
+		last   = "hooks come last, and those of one end only"
+		beside = "what cleans up or waits for an ending starts beside nothing that it needs"
+	)
+	mark := func(p *Played, before run.JobID, reasons ...run.Reason) {
+		s := p.step(before, run.Pending, run.Queued)
+		at := slices.IndexFunc(s.Output.Transitions, func(t run.Transition) bool { return t.Job == before })
+		for _, r := range reasons {
+			m := run.Transition{Attempt: 1, From: run.Running, To: run.Running, Reason: r, At: s.At}
+			s.Output.Transitions = slices.Insert(s.Output.Transitions, at, m)
+		}
+	}
+	tests := []struct {
+		name    string
+		falsify func(*Played)
+		broken  []string
+	}{
+		{"nothing", func(*Played) {}, nil},
+		{"a was to be skipped", func(p *Played) { p.Workflow.Jobs[1].On[0] = workflow.OnSkipped }, []string{waits}},
+		{"a was to succeed", func(p *Played) { p.Workflow.Jobs[1].On = nil }, []string{waits}},
+		{"a could fail, which is a failure as well", func(p *Played) { p.Workflow.Jobs[0].ContinueOnError = true }, nil},
+		{"clean does not run always", func(p *Played) { p.Workflow.Jobs[2].Always = false }, []string{waits}},
+		{"a cancel before what cleans up", func(p *Played) {
+			p.Workflow.Jobs[1].Always = true
+			mark(p, "clean", run.RunCancelled)
+		}, nil},
+		{"two cancels before what cleans up", func(p *Played) { mark(p, "clean", run.RunCancelled, run.RunCancelled) }, []string{cancel}},
+		{"a drain before what cleans up", func(p *Played) { mark(p, "clean", run.EngineStopping) }, []string{cancel}},
+		{"a cancel before what does not", func(p *Played) { mark(p, "undo", run.RunCancelled) }, []string{cancel}},
+		{"the hook is of the other end", func(p *Played) {
+			p.Workflow.Jobs[5].Hook, p.Workflow.Jobs[6].Hook = workflow.HookSuccess, workflow.HookFailure
+		}, []string{last}},
+		{"the hook came before others", func(p *Played) { p.Workflow.Jobs[2].Hook = workflow.HookFailure }, []string{last}},
+		{"the hook of a failure, and none was", func(p *Played) { p.Final = run.Success }, []string{done, last}},
+		{"a skip by no condition", func(p *Played) { p.at("never", run.Pending, run.Skipped).Detail = "" }, []string{cause}},
+		{"a skip after no skip", func(p *Played) { p.at("after", run.Pending, run.Skipped).Cause = "a" }, []string{cause}},
+		{"clean comes before what it needs through a job that did not start", func(p *Played) {
+			p.Workflow.Jobs[2].Needs = []int{3}
+			p.Workflow.Jobs[3].Needs = []int{5}
+		}, []string{beside}},
+		{"undo comes before what it needs through a job that did not start", func(p *Played) {
+			p.Workflow.Jobs[1].Needs, p.Workflow.Jobs[1].On = []int{3}, []workflow.Ending{workflow.OnDone}
+			p.Workflow.Jobs[3].Needs = []int{5}
+		}, []string{beside}},
+		{"a hook was stopped by a failure", func(p *Played) {
+			tr := p.at("glad", run.Pending, run.Skipped)
+			tr.To, tr.Reason = run.Cancelled, run.RunCancelled
+		}, []string{done, cleans}},
+		{"what runs always was stopped by a failure", func(p *Played) {
+			p.Workflow.Jobs[3].Always = true
+			p.at("never", run.Pending, run.Skipped).Reason = run.StoppedOnFailure
+			p.at("never", run.Pending, run.Skipped).Cause = "a"
+		}, []string{cleans}},
+		{"not needed for no reason", func(p *Played) {
+			p.at("after", run.Pending, run.Skipped).Reason = run.NotNeeded
+			p.at("after", run.Pending, run.Skipped).Cause = ""
+		}, []string{cause}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := soundRich(t)
+			tt.falsify(p)
+			broken := slices.DeleteFunc(brokenBy(p), func(name string) bool { return name == legal })
 			if !slices.Equal(broken, tt.broken) {
 				t.Errorf("noticed %q, want %q", broken, tt.broken)
 			}
 		})
 	}
+}
+
+// soundRich plays a job that fails, and what follows from that.
+func soundRich(t *testing.T) *Played {
+	ok := End{After: time.Second, Outcome: run.Outcome{State: run.Success, Reason: run.Exited}}
+	bad := End{After: time.Second, Outcome: run.Outcome{State: run.Failed, Reason: run.Exited, ExitCode: 1}}
+	failure := []workflow.Ending{workflow.OnFailure}
+	wf := &workflow.Workflow{MaxWorkers: 9, ContinueOnError: true, Jobs: []workflow.Job{
+		{ID: "a"},
+		{ID: "undo", Needs: []int{0}, On: failure},
+		{ID: "clean", Needs: []int{0}, Always: true},
+		{ID: "never", When: "no"},
+		{ID: "after", Needs: []int{3}},
+		{ID: "sad", Hook: workflow.HookFailure},
+		{ID: "glad", Hook: workflow.HookSuccess},
+	}}
+	for i := range wf.Jobs {
+		wf.Jobs[i].Retry = &workflow.Retry{}
+	}
+	ends := [][]End{{bad}, {ok}, {ok}, {ok}, {ok}, {ok}, {ok}}
+	trace, err := Simulate(Case{Attempts: []Attempt{{Workflow: wf, Options: plan.Options{When: conditions(wf)}, Ends: ends}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &trace.Attempts[0]
 }
 
 // sound plays three jobs: a succeeds, b fails twice beside it, c needs b and is skipped.

@@ -17,17 +17,27 @@ import (
 // recorded yet, and expects exactly the rest of the outputs.
 func TestRestoredPlanGoesOnExactly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		trace := mustSimulate(t, Cases(12, 2).Draw(t, "case"))
-		for n := range trace.Attempts {
-			p := &trace.Attempts[n]
-			recorded := p.Transitions()
-			for cut := range len(recorded) + 1 {
-				if diff := p.goOn(t, recorded, cut); diff != "" {
-					t.Fatalf("attempt %d, restored from %d of %d transitions: - at first, + restored\n%s", n+1, cut, len(recorded), diff)
-				}
+		restoreEverywhere(t, Cases(12, 2).Draw(t, "case"))
+	})
+}
+
+func TestRestoredRichPlanGoesOnExactly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		restoreEverywhere(t, RichCases(12, 2).Draw(t, "case"))
+	})
+}
+
+func restoreEverywhere(t *rapid.T, c Case) {
+	trace := mustSimulate(t, c)
+	for n := range trace.Attempts {
+		p := &trace.Attempts[n]
+		recorded := p.Transitions()
+		for cut := range len(recorded) + 1 {
+			if diff := p.goOn(t, recorded, cut); diff != "" {
+				t.Fatalf("attempt %d, restored from %d of %d transitions: - at first, + restored\n%s", n+1, cut, len(recorded), diff)
 			}
 		}
-	})
+	}
 }
 
 // goOn restores a plan from the first cut transitions and plays the rest.
@@ -136,15 +146,19 @@ func (p *Played) stopAgain(steps []Step, recorded []run.Transition) []Step {
 	}
 	states := make(map[run.JobID]run.State)
 	told := make(map[run.JobID]bool)
-	var asked run.Transition
-	cancelled := false
+	var first, again *run.Transition // that stopped the run, and that stopped what cleans up
 	for _, t := range recorded[:before] {
 		switch {
 		case !t.Mark():
 			states[t.Job] = t.To
 		case t.Job == "":
-			asked = t
-			cancelled = cancelled || t.Reason == run.RunCancelled || t.Reason == run.Interrupted
+			switch drained := t.Reason == run.EngineStopping || t.Reason == run.EngineLost; {
+			case drained:
+			case first == nil:
+				first = &t
+			default:
+				again = &t
+			}
 		default:
 			told[t.Job] = true
 		}
@@ -152,10 +166,17 @@ func (p *Played) stopAgain(steps []Step, recorded []run.Transition) []Step {
 	var stops []plan.Stop
 	for i, j := range p.Workflow.Jobs {
 		stop := plan.Stop{Job: i, State: run.Cancelled, Reason: run.JobCancelled}
-		if cancelled {
-			stop.Reason, stop.Detail = asked.Reason, asked.Detail
+		why := first
+		if j.Always || j.Hook != "" {
+			why = again
 		}
-		if states[j.ID] == run.Running && (cancelled || told[j.ID]) {
+		if why != nil {
+			stop.Reason, stop.Detail = why.Reason, why.Detail
+		}
+		if stop.Reason == run.TimedOut {
+			stop.Reason = run.RunTimedOut
+		}
+		if states[j.ID] == run.Running && (why != nil || told[j.ID]) {
 			stop.Try = tryOf(recorded[:before], j.ID)
 			stops = append(stops, stop)
 		}

@@ -142,6 +142,30 @@ func (s *Store) Outlines(ctx context.Context, after run.ID, limit int) (all []st
 	return all, nil
 }
 
+// Nth implements store.Store.
+func (s *Store) Nth(ctx context.Context, r store.Rank) (run.ID, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	n := 0
+	for _, found := range slices.Backward(s.runs) {
+		if !ranked(found, r) {
+			continue
+		}
+		if n++; n >= r.N {
+			return found.run.ID, nil
+		}
+	}
+	return 0, nil
+}
+
+func ranked(found *record, r store.Rank) bool {
+	state := found.attempts[len(found.attempts)-1].State
+	return found.run.Application == r.Application && (r.Imported || found.origin == "") &&
+		(len(r.States) == 0 || slices.Contains(r.States, state))
+}
+
 // Totals implements store.Store.
 func (s *Store) Totals(ctx context.Context) ([]store.Total, error) {
 	if err := s.enter(ctx); err != nil {
@@ -214,4 +238,23 @@ func (s *Store) Claim(ctx context.Context, chore string, every time.Duration) (b
 	}
 	s.chores[chore] = now
 	return true, nil
+}
+
+// Place implements store.Store.
+func (s *Store) Place(ctx context.Context, chore string) (run.ID, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	return s.places[chore], nil
+}
+
+// SetPlace implements store.Store.
+func (s *Store) SetPlace(ctx context.Context, chore string, after run.ID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.places[chore] = after
+	return nil
 }

@@ -28,6 +28,7 @@ type Store struct {
 	workflows map[string][]byte
 	origins   map[string]run.ID
 	chores    map[string]time.Time
+	places    map[string]run.ID // of chores
 }
 
 // record is everything kept of one run.
@@ -52,6 +53,7 @@ func New() *Store { return NewAt(time.Now) }
 func NewAt(now func() time.Time) *Store {
 	return &Store{
 		now: now, workflows: map[string][]byte{}, origins: map[string]run.ID{}, chores: map[string]time.Time{},
+		places: map[string]run.ID{},
 	}
 }
 

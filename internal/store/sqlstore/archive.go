@@ -157,6 +157,9 @@ func (t *tx) importRun(a *store.Archive) (run.ID, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := t.widen(id, a.Run.SubmittedAt); err != nil {
+		return 0, err
+	}
 	for i := range a.Attempts {
 		if err := t.importAttempt(id, &a.Attempts[i]); err != nil {
 			return 0, err

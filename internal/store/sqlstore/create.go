@@ -48,6 +48,9 @@ func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.
 	if err != nil {
 		return 0, err
 	}
+	if err := t.widen(id, r.At); err != nil {
+		return 0, err
+	}
 	return id, t.createAttempt(id, 1, r.FirstAttempt())
 }
 

@@ -17,20 +17,38 @@ func (s *Store) Runs(ctx context.Context, f store.Filter) (found []store.Run, er
 		return nil, nil
 	}
 	err = s.view(ctx, "list runs", func(ctx context.Context, t *sql.Tx) error {
-		byTime, err := s.fewInTime(ctx, t, f)
+		parts, err := spans(ctx, t, f)
 		if err != nil {
 			return err
 		}
-		q := listQuery(f, states, byTime)
-		rows, err := t.QueryContext(ctx, q.text.String(), q.args...)
-		if err != nil {
-			return err
-		}
-		now := s.cfg.Now()
-		found, err = collect(rows, func(r *sql.Rows) (store.Run, error) { return scanRun(r, now) })
+		found, err = s.search(ctx, t, f, states, parts)
 		return err
 	})
 	return found, err
+}
+
+// search goes through the parts of a history until it has found enough.
+func (s *Store) search(ctx context.Context, t *sql.Tx, f store.Filter, states []run.State, parts []span) (found []store.Run, err error) {
+	now := s.cfg.Now()
+	for _, part := range parts {
+		q := listQuery(f, states, part)
+		rows, err := t.QueryContext(ctx, q.text.String(), q.args...)
+		if err != nil {
+			return nil, err
+		}
+		some, err := collect(rows, func(r *sql.Rows) (store.Run, error) { return scanRun(r, now) })
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+		if f.Limit <= 0 {
+			continue
+		}
+		if f.Limit -= len(some); f.Limit == 0 {
+			break
+		}
+	}
+	return found, nil
 }
 
 // wanted returns the states that a filter lets through, none when it lets all
@@ -47,43 +65,21 @@ func wanted(f store.Filter) (states []run.State, some bool) {
 	return states, len(states) > 0
 }
 
-// fewRuns is how many runs in a span of time are better found by time and then
-// sorted than met on the way from the newest run to the oldest.
-const fewRuns = 2000
-
-func (s *Store) fewInTime(ctx context.Context, t *sql.Tx, f store.Filter) (bool, error) {
-	if f.Since.IsZero() && f.Until.IsZero() {
-		return false, nil
-	}
-	var q query
-	q.add("SELECT COUNT(*) FROM (SELECT 1 FROM runs r WHERE r.submitted_at_us IS NOT NULL")
-	q.addTime(f)
-	q.add(" LIMIT ?) q", fewRuns+1)
-	var n int
-	err := t.QueryRowContext(ctx, q.text.String(), q.args...).Scan(&n)
-	return n <= fewRuns, err
-}
-
 // listQuery finds the ids first, by an index that has them in order, and reads the
 // runs then. Each state is a search of its own, since only within one state are the
 // ids of the index in order.
-func listQuery(f store.Filter, states []run.State, byTime bool) *query {
+func listQuery(f store.Filter, states []run.State, part span) *query {
 	q := new(query)
 	q.add("SELECT " + runColumns + " FROM " + runTables + " WHERE r.id IN (")
-	switch {
-	case byTime:
-		q.add("SELECT r.id FROM runs r INDEXED BY runs_by_time WHERE r.submitted_at_us IS NOT NULL")
-		q.addRest(f)
-		q.addStates(states)
-	case len(states) == 0 && f.Application == "":
+	if len(states) == 0 && f.Application == "" {
 		q.add("SELECT id FROM (")
-		q.addSearch(f, "NOT INDEXED WHERE r.id > 0")
+		q.addSearch(f, part, "NOT INDEXED WHERE r.id > 0")
 		q.add(") q")
-	default:
+	} else {
 		if len(states) == 0 {
 			states = run.States()
 		}
-		q.addUnion(f, states)
+		q.addUnion(f, part, states)
 	}
 	q.add(") ORDER BY r.id DESC")
 	q.addLimit(f)
@@ -101,7 +97,7 @@ func (q *query) add(text string, args ...any) {
 	q.args = append(q.args, args...)
 }
 
-func (q *query) addUnion(f store.Filter, states []run.State) {
+func (q *query) addUnion(f store.Filter, part span, states []run.State) {
 	index := "runs_by_state"
 	if f.Application != "" {
 		index = "runs_by_application"
@@ -111,52 +107,32 @@ func (q *query) addUnion(f store.Filter, states []run.State) {
 			q.add(" UNION ALL ")
 		}
 		q.add("SELECT id FROM (")
-		q.addSearch(f, "INDEXED BY "+index+" WHERE r.state = ?", s.String())
+		q.addSearch(f, part, "INDEXED BY "+index+" WHERE r.state = ?", s.String())
 		q.add(") q")
 	}
 }
 
-// addSearch adds one walk from the newest run to the oldest.
-func (q *query) addSearch(f store.Filter, where string, args ...any) {
+// addSearch adds one walk from the newest run to the oldest. The times are part of a
+// sum, so that no database thinks of walking by them instead.
+func (q *query) addSearch(f store.Filter, part span, where string, args ...any) {
 	q.add("SELECT r.id FROM runs r "+where, args...)
-	q.addRest(f)
-	q.add(" ORDER BY r.id DESC")
-	q.addLimit(f)
-}
-
-// addRest adds the conditions other than the states.
-func (q *query) addRest(f store.Filter) {
 	if f.Application != "" {
 		q.add(" AND r.application = ?", f.Application)
 	}
-	if f.Before != 0 {
-		q.add(" AND r.id < ?", f.Before)
+	if part.from != 0 {
+		q.add(" AND r.id >= ?", part.from)
 	}
-	q.addTime(f)
-}
-
-func (q *query) addTime(f store.Filter) {
+	if part.to != 0 {
+		q.add(" AND r.id < ?", part.to)
+	}
 	if !f.Since.IsZero() {
-		q.add(" AND r.submitted_at_us >= ?", f.Since.UnixMicro())
+		q.add(" AND r.submitted_at_us + 0 >= ?", f.Since.UnixMicro())
 	}
 	if !f.Until.IsZero() {
-		q.add(" AND r.submitted_at_us < ?", f.Until.UnixMicro())
+		q.add(" AND r.submitted_at_us + 0 < ?", f.Until.UnixMicro())
 	}
-}
-
-func (q *query) addStates(states []run.State) {
-	if len(states) == 0 {
-		return
-	}
-	q.add(" AND r.state IN (?"+strings.Repeat(", ?", len(states)-1)+")", names(states)...)
-}
-
-func names(states []run.State) []any {
-	all := make([]any, len(states))
-	for i, s := range states {
-		all[i] = s.String()
-	}
-	return all
+	q.add(" ORDER BY r.id DESC")
+	q.addLimit(f)
 }
 
 func (q *query) addLimit(f store.Filter) {

@@ -1,11 +1,12 @@
 package sqlstore
 
 import (
-	"database/sql"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
@@ -14,9 +15,9 @@ import (
 func TestListPlans(t *testing.T) {
 	s := manyRuns(t, 100)
 	for _, c := range listings() {
-		for _, byTime := range []bool{false, true} {
+		for _, part := range []span{{}, {from: 50, to: 90}} {
 			states, _ := wanted(c.f)
-			q := listQuery(c.f, states, byTime)
+			q := listQuery(c.f, states, part)
 			plan := explain(t, s, q)
 			bad := strings.Contains(plan, "TEMP B-TREE")
 			for line := range strings.Lines(plan) {
@@ -25,6 +26,18 @@ func TestListPlans(t *testing.T) {
 			}
 			if bad {
 				t.Errorf("%s: %s\n%s", c.name, q.text.String(), plan)
+			}
+		}
+		if !c.f.Since.IsZero() || !c.f.Until.IsZero() {
+			if plan := explain(t, s, blockQuery(c.f)); strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("%s: %s", c.name, plan)
+			}
+		}
+	}
+	for _, r := range []store.Rank{{N: 9}, {Application: "a", N: 9, States: []run.State{run.Success}, Imported: true}} {
+		for line := range strings.Lines(explain(t, s, rankQuery(r))) {
+			if strings.HasPrefix(strings.TrimSpace(line), "SCAN r") || r.Imported && strings.Contains(line, "SEARCH r") && !strings.Contains(line, "COVERING") {
+				t.Errorf("%+v: %s", r, line)
 			}
 		}
 	}
@@ -51,31 +64,80 @@ func explain(t *testing.T, s *Store, q *query) (plan string) {
 	return plan
 }
 
-// Both ways of finding runs in a span of time give the same runs.
-func TestListByTime(t *testing.T) {
-	s := manyRuns(t, 3000)
+// However many blocks there are, and however they were made, a span of time has the runs
+// that are in it.
+func TestListSpans(t *testing.T) {
+	s := manyRuns(t, 3500)
+	all, err := s.Runs(t.Context(), store.Filter{})
+	if err != nil || len(all) != 3500 {
+		t.Fatal(len(all), err)
+	}
 	for _, c := range listings() {
-		c.f.Limit = 0
-		states, _ := wanted(c.f)
-		var ids [2]int
-		var sums [2]int64
-		for i, byTime := range []bool{false, true} {
-			q := listQuery(c.f, states, byTime)
-			rows, err := s.reads.QueryContext(t.Context(), q.text.String(), q.args...)
+		if c.f.Since.IsZero() && c.f.Until.IsZero() {
+			continue
+		}
+		for _, shift := range []int{0, 25, 68} { // all of manyRuns is within three days
+			f := c.f
+			if !f.Since.IsZero() {
+				f.Since = f.Since.AddDate(0, 0, -shift)
+			}
+			if !f.Until.IsZero() {
+				f.Until = f.Until.AddDate(0, 0, -shift+40)
+			}
+			found, err := s.Runs(t.Context(), f)
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := collect(rows, func(r *sql.Rows) (store.Run, error) { return scanRun(r, s.cfg.Now()) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids[i] = len(found)
+			var got, want []run.ID
 			for _, r := range found {
-				sums[i] += int64(r.ID) * int64(r.ID)
+				got = append(got, r.ID)
+			}
+			states, _ := wanted(f)
+			for _, r := range all {
+				if (f.Since.IsZero() || !r.SubmittedAt.Before(f.Since)) && (f.Until.IsZero() || r.SubmittedAt.Before(f.Until)) &&
+					(f.Application == "" || r.Application == f.Application) &&
+					(states == nil || slices.Contains(states, r.Attempt.State)) && len(want) < f.Limit {
+					want = append(want, r.ID)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %d days earlier: got %v, want %v", c.name, shift, got, want)
 			}
 		}
-		if ids[0] != ids[1] || sums[0] != sums[1] {
-			t.Errorf("%s: %v runs, %v", c.name, ids, sums)
+	}
+}
+
+func TestJoinedBlocks(t *testing.T) {
+	far := make([]int64, 0, mostSpans+5)
+	for i := range mostSpans + 5 {
+		far = append(far, int64(1_000_000-5000*i))
+	}
+	for _, c := range []struct {
+		firsts []int64
+		before run.ID
+		want   []span
+	}{
+		{nil, 0, nil},
+		{[]int64{0}, 0, []span{{0, 1000}}},
+		{[]int64{3000, 2000, 0}, 0, []span{{2000, 4000}, {0, 1000}}},
+		{[]int64{3000, 2000, 1000}, 3001, []span{{1000, 3001}}},
+		{[]int64{3000, 1000}, 3999, []span{{3000, 3999}, {1000, 2000}}},
+		{[]int64{3000}, 4000, []span{{3000, 4000}}},
+	} {
+		if got := joined(c.firsts, c.before); !slices.Equal(got, c.want) {
+			t.Errorf("%v: got %v, want %v", c.firsts, got, c.want)
+		}
+	}
+	got := joined(far, 0)
+	if last := got[mostSpans-1]; len(got) != mostSpans || last != (span{run.ID(far[len(far)-1]), run.ID(far[mostSpans-1] + blockSize)}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestRoundDown(t *testing.T) {
+	for us, want := range map[int64]int64{0: 0, 59_999_999: 0, 60_000_000: 60_000_000, -1: -60_000_000, -60_000_000: -60_000_000} {
+		if got := roundDown(us); got != want {
+			t.Errorf("%d: got %d, want %d", us, got, want)
 		}
 	}
 }

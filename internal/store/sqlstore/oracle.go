@@ -25,7 +25,7 @@ var oracleFiles embed.FS
 
 const (
 	// oracleVersion is the number of the newest file in oracle/migrations.
-	oracleVersion = 3
+	oracleVersion = 5
 	// oracleWriters is the most connections that write; more would only wait for each other.
 	oracleWriters = 2
 	// oracleMargin is how much later than a statement's limit we give up waiting for the server.
@@ -159,7 +159,7 @@ func oracleDialect(u *url.URL, write *sql.DB, cfg Config, at string, hide secret
 
 // oracleTables are ours, the table of versions and the lock aside.
 var oracleTables = []string{
-	"workflows", "runs", "run_ids", "attempts", "transitions", "requests", "overrides", "chores", "commits",
+	"workflows", "runs", "run_ids", "attempts", "transitions", "requests", "overrides", "chores", "commits", "run_blocks",
 }
 
 // oracleSchema returns the version of the schema, 0 where there is none. The table of

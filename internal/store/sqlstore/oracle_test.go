@@ -46,6 +46,7 @@ func TestOracle(t *testing.T) {
 		{"no statement is repeated", testOracleNotRepeated},
 		{"rows go as arrays", testOracleArrays},
 		{"interrupted migrations", testOracleInterrupted},
+		{"old runs are found by time", testOracleBlocks},
 		{"schemas that are refused", testOracleSchemas},
 		{"addresses that are refused", testOracleRefused},
 		{"server is down", testOracleDown},

@@ -22,7 +22,7 @@ const (
 	selectAttempts    = `SELECT ` + attemptColumns + ` FROM attempts a WHERE a.run_id = ? ORDER BY a.attempt`
 	selectTransitions = `SELECT seq, ` + transitionColumns + ` FROM transitions WHERE run_id = ? AND seq > ? ORDER BY seq`
 	transitionColumns = `attempt, job, try_no, from_state, to_state, reason, cause, detail, at_us, until_us,
-		exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, out_state, out_reason, out_detail`
+		exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, out_state, out_reason, out_detail, out_values`
 )
 
 // Run implements store.Store.
@@ -136,16 +136,17 @@ func attemptInto(a *store.Attempt) []any {
 func scanTransition(rows *sql.Rows) (t run.Transition, err error) {
 	var exit, signal, cpu, rss, output, dropped, survivors sql.NullInt64
 	var state, reason, detail sql.NullString
+	var values run.Values
 	err = rows.Scan(&t.Seq, &t.Attempt, into(&t.Job), &t.Try, stateInto{&t.From}, stateInto{&t.To},
 		into(&t.Reason), into(&t.Cause), into(&t.Detail), timeInto{&t.At}, timeInto{&t.Until},
-		&exit, &signal, &cpu, &rss, &output, &dropped, &survivors, &state, &reason, &detail)
+		&exit, &signal, &cpu, &rss, &output, &dropped, &survivors, &state, &reason, &detail, into(&values))
 	if err != nil || !exit.Valid {
 		return t, err
 	}
 	o := &run.Outcome{
 		State: t.To, Reason: t.Reason, Detail: t.Detail, ExitCode: int(exit.Int64), Signal: int(signal.Int64),
 		CPU: time.Duration(cpu.Int64) * time.Microsecond, MaxRSS: rss.Int64,
-		Output: output.Int64, Dropped: dropped.Int64, Survivors: int(survivors.Int64),
+		Output: output.Int64, Dropped: dropped.Int64, Survivors: int(survivors.Int64), Values: values,
 	}
 	if state.Valid {
 		err = stateInto{&o.State}.Scan(state.String)

@@ -18,9 +18,6 @@ const (
 		(SELECT COUNT(*) FROM transitions), (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM overrides),
 		(SELECT MIN(submitted_at_us) FROM runs), (SELECT MAX(submitted_at_us) FROM runs)`
 	selectChores = `SELECT chore, at_us FROM chores`
-	choreIsDone  = `SELECT COUNT(*) FROM chores WHERE chore = ? AND at_us > ?`
-	newChore     = `INSERT INTO chores (chore, at_us) VALUES (?, 0) ON CONFLICT (chore) DO NOTHING`
-	claimChore   = `UPDATE chores SET at_us = ? WHERE chore = ? AND at_us <= ?`
 )
 
 // Outlines implements store.Store.
@@ -122,27 +119,4 @@ func chores(ask asker) (map[string]time.Time, error) {
 		return none, nil
 	}, selectChores)
 	return at, err
-}
-
-// Claim implements store.Store. It looks first: nearly always the chore is not due, and
-// then nobody who writes is waited for.
-func (s *Store) Claim(ctx context.Context, chore string, every time.Duration) (claimed bool, err error) {
-	now := s.cfg.Now()
-	due := micros(now.Add(-every))
-	var done int
-	err = s.view(ctx, "look at a chore", func(ctx context.Context, t *sql.Tx) error {
-		return t.QueryRowContext(ctx, choreIsDone, chore, due).Scan(&done)
-	})
-	if err != nil || done > 0 {
-		return false, err
-	}
-	err = s.change(ctx, "claim a chore", func(t *tx) error {
-		if err := t.exec(newChore, chore); err != nil {
-			return err
-		}
-		n, err := t.execRows(claimChore, micros(now), chore, due)
-		claimed = n == 1
-		return err
-	})
-	return claimed && err == nil, err
 }

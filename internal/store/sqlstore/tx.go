@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/store"
 )
@@ -68,9 +69,13 @@ func (t *tx) together(group []*operation) (verdict, error) {
 	if err := t.seal(); err != nil {
 		return rejected, t.rollback(err) // with what an operation left for later
 	}
+	if err := failpoint.Err("sqlstore.commit.before"); err != nil {
+		return rejected, t.rollback(err)
+	}
 	if err := t.exec("COMMIT"); err != nil {
 		return t.failedCommit(err), err
 	}
+	failpoint.At("sqlstore.commit.after")
 	t.forget()
 	return committed, nil
 }

@@ -55,9 +55,10 @@ func testOutcomes(f *fixture) {
 	full := &run.Outcome{
 		State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode, Signal: 9, Detail: "slow",
 		CPU: 25*time.Hour + 3*time.Microsecond, MaxRSS: math.MaxInt64, Output: math.MaxInt64, Dropped: 1 << 40, Survivors: 12,
+		Values: run.NewValues(map[string]string{"rows": "3", "text": "é\n\x00"}),
 	}
 	other := *full // nothing of it is what the transition says
-	other.State, other.Reason, other.Detail = run.Failed, run.Lost, ""
+	other.State, other.Reason, other.Detail, other.Values = run.Failed, run.Lost, "", ""
 	zero := &run.Outcome{}
 	l := f.create("a")
 	var ts []run.Transition

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,6 +120,82 @@ func testStats(f *fixture) {
 		Totals: []store.Total{total("a", run.Success, 1), total("b", run.Pending, 2)},
 		Oldest: at(-100), Newest: at(0), Chores: map[string]time.Time{"sweep": at(0)},
 	})
+}
+
+// testNth has imported runs among the others.
+func testNth(f *fixture) {
+	for i, s := range []run.State{run.Success, run.Failed, run.Success, run.Timeout, run.Success} {
+		app := "a"
+		if i == 2 {
+			app = "A"
+		}
+		f.ended(app, s) // 1 to 5
+	}
+	f.create("a") // 6
+	for i := range 3 {
+		a := f.export(1)
+		a.Run.ID, a.Origin = 0, "elsewhere:"+strings.Repeat("x", i)
+		f.imports(a, run.ID(7+i), true)
+	}
+	f.createRun(store.NewRun{}) // 10
+	good, bad := []run.State{run.Success}, []run.State{run.Failed, run.Timeout, run.Cancelled, run.Skipped}
+	for _, c := range []struct {
+		r    store.Rank
+		want run.ID
+	}{
+		{store.Rank{Application: "a", N: 1}, 6},
+		{store.Rank{Application: "a"}, 6},
+		{store.Rank{Application: "a", N: -3}, 6},
+		{store.Rank{Application: "a", N: 2}, 5},
+		{store.Rank{Application: "a", N: 5}, 1},
+		{store.Rank{Application: "a", N: 6}, 0},
+		{store.Rank{Application: "a", N: 1 << 30}, 0},
+		{store.Rank{Application: "a", N: 1, Imported: true}, 9},
+		{store.Rank{Application: "a", N: 8, Imported: true}, 1},
+		{store.Rank{Application: "a", N: 9, Imported: true}, 0},
+		{store.Rank{Application: "a", States: good, N: 1}, 5},
+		{store.Rank{Application: "a", States: good, N: 2}, 1},
+		{store.Rank{Application: "a", States: good, N: 3}, 0},
+		{store.Rank{Application: "a", States: good, N: 4, Imported: true}, 5},
+		{store.Rank{Application: "a", States: bad, N: 1}, 4},
+		{store.Rank{Application: "a", States: bad, N: 2}, 2},
+		{store.Rank{Application: "a", States: bad, N: 3}, 0},
+		{store.Rank{Application: "A", N: 1}, 3},
+		{store.Rank{Application: "none", N: 1}, 0},
+		{store.Rank{N: 1}, 10},
+		{store.Rank{N: 2}, 0},
+	} {
+		got, err := f.Nth(f.ctx, c.r)
+		f.must(err)
+		if got != c.want {
+			f.Errorf("%+v: got %d, want %d", c.r, got, c.want)
+		}
+	}
+}
+
+// testPlace has chores that take several times.
+func testPlace(f *fixture) {
+	place := func(chore string, want run.ID) {
+		f.Helper()
+		got, err := f.Place(f.ctx, chore)
+		f.must(err)
+		f.equal(got, want)
+	}
+	place("a", 0)
+	for _, chore := range []string{"a", "b"} {
+		_, err := f.Claim(f.ctx, chore, time.Hour)
+		f.must(err)
+	}
+	place("a", 0)
+	f.must(f.SetPlace(f.ctx, "a", 7))
+	f.must(f.SetPlace(f.ctx, "b", 1<<40))
+	place("a", 7)
+	place("b", 1<<40)
+	_, err := f.Claim(f.ctx, "a", 0)
+	f.must(err)
+	place("a", 7)
+	f.must(f.SetPlace(f.ctx, "a", 0))
+	place("a", 0)
 }
 
 func testClaim(f *fixture) {

@@ -1,0 +1,18 @@
+-- run_blocks says between which times the runs of each 1,000 ids were submitted, so that
+-- those of a span of time are found without passing all newer ones. The bounds may be
+-- wider than they need to be, never narrower. first_id is divisible by 1,000.
+CREATE TABLE run_blocks (
+    first_id NUMBER(19) NOT NULL,
+    min_us   NUMBER(19) NOT NULL,
+    max_us   NUMBER(19) NOT NULL,
+    CONSTRAINT run_blocks_pk PRIMARY KEY (first_id)
+);
+
+-- What was counted before the migration was cut off may be out of date.
+DELETE FROM run_blocks;
+INSERT INTO run_blocks (first_id, min_us, max_us)
+    SELECT id - MOD(id, 1000), MIN(submitted_at_us), MAX(submitted_at_us) FROM runs
+    WHERE submitted_at_us IS NOT NULL GROUP BY id - MOD(id, 1000);
+
+-- place is the run after which a chore that takes several times goes on; NULL for the first.
+ALTER TABLE chores ADD (place NUMBER(19));
