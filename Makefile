@@ -11,9 +11,11 @@ build: ## one static binary in bin/
 setup: ## install what the tests need
 	@scripts/setup
 
+# A program with the race detector waits for a second before it ends, and the tests start
+# some thousand of them.
 test: setup ## every test, with the race detector
 	go vet ./...
-	go test -race -timeout 12m ./...
+	GORACE=atexit_sleep_ms=20 go test -race -timeout 12m ./...
 
 # The packages that only help tests are not counted.
 COUNTED = $(shell go list ./internal/... ./cmd/... | grep -vE '/(enginetest|storetest|simtest|pgtest|oratest|oralint|historytest)$$' | paste -sd,)

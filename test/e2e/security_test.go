@@ -32,7 +32,7 @@ func TestWarnPolicy(t *testing.T) {
 	p := newPlace(t)
 	p.write("old.txt", "")
 	r := p.run("run", p.flow("warn", nil, job{"id": "a", "command": "echo $(date) && rm old.txt"})).ends(t, 0)
-	contains(t, "stderr", r.err, "warning", "job a: ", "(command_substitution)")
+	contains(t, "stderr", r.err, "warning", `job "a": `, "(command_substitution)")
 	if p.exists("old.txt") {
 		t.Error("the command was not run")
 	}
