@@ -232,6 +232,19 @@ func (c *Custodian) empty() bool {
 	return true
 }
 
+// unclaimed returns the shares in pipes of processes that no engine has asked for yet.
+func (c *Custodian) unclaimed() map[string]*os.File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pipes := make(map[string]*os.File)
+	for id, old := range c.earlier {
+		if old.pipe != nil {
+			pipes[id] = old.pipe
+		}
+	}
+	return pipes
+}
+
 // dropPipes closes shares in pipes of processes that nobody asked for.
 func (c *Custodian) dropPipes() {
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -38,6 +39,7 @@ func (s *server) upgrade(program string) error {
 		return err
 	}
 	_ = os.Remove(will.Name())
+	s.c.adopting.Wait() // a process that is being taken up has no task yet that could be left
 	s.c.starting.Lock() // for ever, if all goes well: nothing is between START and PID
 	if s.c.owes() {
 		s.c.starting.Unlock()
@@ -53,10 +55,22 @@ func (s *server) upgrade(program string) error {
 // but to become this very program again.
 func (s *server) become(program string, will *os.File) error {
 	left := legacy{Pipes: make(map[string]int)}
+	open := []*os.File{will, s.lock} // a file that nobody refers to is closed by the garbage collector
+	defer func() { runtime.KeepAlive(open) }()
 	for _, t := range s.c.all() {
-		if fd, ok := t.release(); ok {
-			left.Pipes[t.spec.ID] = fd
+		pipe, ok := t.release()
+		switch {
+		case !ok:
+		case pipe == nil:
+			left.Pipes[t.spec.ID] = 0
+		default:
+			left.Pipes[t.spec.ID] = int(pipe.Fd())
+			open = append(open, pipe)
 		}
+	}
+	for id, pipe := range s.c.unclaimed() {
+		left.Pipes[id] = int(pipe.Fd())
+		open = append(open, pipe)
 	}
 	failpoint.At("keeper.upgrade.before")
 	left.Lock = int(s.lock.Fd())
@@ -83,31 +97,28 @@ func (s *server) become(program string, will *os.File) error {
 
 func keepOpen(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) }
 
-// release gives up the process of a task and returns our end of its pipe, 0 when its
+// release gives up the process of a task and returns our end of its pipe, nil when its
 // output is over. It is false when there is no process to give up.
-func (t *task) release() (fd int, ok bool) {
+func (t *task) release() (pipe *os.File, ok bool) {
 	t.mu.Lock()
 	p := t.proc
 	t.mu.Unlock()
 	if p == nil {
-		return 0, false
+		return nil, false
 	}
 	pipe, pidfd, err := p.Files()
 	_ = pidfd.Close() // nil is no harm
 	if err != nil {
-		return 0, false
+		return nil, false
 	}
 	p.Release()
 	p.Wait()
 	if !p.Released() {
 		_ = pipe.Close()
-		return 0, false
+		return nil, false
 	}
 	t.flush()
-	if pipe == nil {
-		return 0, true
-	}
-	return int(pipe.Fd()), true
+	return pipe, true
 }
 
 // succession returns what an old program left in a file.

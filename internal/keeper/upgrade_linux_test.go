@@ -42,6 +42,36 @@ func TestUpgrade(t *testing.T) {
 	w.once("a")
 }
 
+// TestUpgradeOfUnclaimed: what the engine between two upgrades did not come to ask for is
+// left to the next program, too. Its pipe was closed, and SIGPIPE ended it.
+func TestUpgradeOfUnclaimed(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(1)
+	s := w.script("a", "while ! test -e go; do echo line; done; exit 3")
+	begin(c, s)
+	w.await("starts")
+	c.vanish()
+	for epoch, build := range []string{2: "newer", 3: "newest"} {
+		if build == "" {
+			continue
+		}
+		cfg, _ := w.newer(int64(epoch), "")
+		cfg.Build = build
+		var err error
+		c, err = Open(cfg)
+		w.must(err)
+		if epoch == 2 {
+			c.vanish()
+		}
+	}
+	ended := begin(c, s)
+	w.write("go", "")
+	same(t, "exit code", w.end(ended).Outcome.ExitCode, 3)
+	w.must(c.Close(true))
+	w.gone()
+	w.once("a")
+}
+
 // TestUpgradeThatCantBe: the keeper ended, and its jobs were lost.
 func TestUpgradeThatCantBe(t *testing.T) {
 	for name, why := range map[string]string{
