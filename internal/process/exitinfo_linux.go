@@ -28,19 +28,10 @@ func getInfo() uintptr {
 	return 3<<30 | number
 }
 
-// ExitStatus returns how a process ended that somebody else has waited for, provided that
-// pidfd was opened before its end. known is false as long as it was not waited for, and
+// exitInfo returns how a process ended that somebody else has waited for, provided that
+// the pidfd was opened before its end. known is false as long as it was not waited for, and
 // always where Linux does not tell (before 6.15; see ExitStatusOffered).
-func ExitStatus(pidfd *os.File) (status syscall.WaitStatus, known bool) {
-	raw, err := pidfd.SyscallConn()
-	if err != nil {
-		return 0, false
-	}
-	_ = raw.Control(func(fd uintptr) { status, known = exitInfo(int(fd)) })
-	return status, known
-}
-
-func exitInfo(fd int) (syscall.WaitStatus, bool) {
+func exitInfo(fd int) (status syscall.WaitStatus, known bool) {
 	info := pidfdInfo{mask: unix.PIDFD_INFO_EXIT}
 	//nolint:gosec // the kernel writes no more than the size that is part of the request
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), getInfo(), uintptr(unsafe.Pointer(&info)))

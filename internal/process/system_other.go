@@ -198,9 +198,6 @@ func (h *Host) Guard(int) error { return nil }
 // Settle has no effect on this system.
 func (h *Host) Settle() {}
 
-// ExitStatus knows nothing on this system.
-func ExitStatus(*os.File) (status syscall.WaitStatus, known bool) { return 0, false }
-
 // ExitStatusOffered is false on this system.
 func ExitStatusOffered() bool { return false }
 

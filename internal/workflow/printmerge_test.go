@@ -95,16 +95,17 @@ func TestMergeAndExtractRefuse(t *testing.T) {
 
 func TestRelativePaths(t *testing.T) {
 	tests := map[string]string{
-		"include: a.yaml":                                    "include",
-		"include: [/a.yaml, b/*.yaml]":                       "include",
-		"include: /a.yaml":                                   "",
-		"+env_files: ?x.env":                                 "env_files",
+		"include: a.yaml":              "include",
+		"include: [/a.yaml, b/*.yaml]": "include",
+		"include: /a.yaml":             "",
+		"+env_files: ?x.env":           "env_files",
+		"working_dir: x":               "",
+		"defaults: {env_files: x}":     "env_files",
+
 		"jobs: [{id: a, env_files: [x]}, {env_files: y}, 1]": "env_files",
 		"jobs: [{id: a, workflow: sub.yaml}]":                "workflow",
-		"working_dir: x":                                     "",
 		"templates: {a: {env_files: x}, b: {workflow: y}}":   "env_files workflow",
 		"templates: [a]\ndefaults: {env_files: /x}":          "",
-		"defaults: {env_files: x}":                           "env_files",
 	}
 	for text, want := range tests {
 		if got := strings.Join(RelativePaths(Source{"a.yaml", []byte(text)}), " "); got != want {
