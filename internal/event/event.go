@@ -21,8 +21,8 @@ var ErrClosed = errors.New("the subscription is closed")
 // Hub fans transitions out to its subscriptions. The zero value is ready to use.
 // It is safe for concurrent use.
 type Hub struct {
-	mu   sync.Mutex // a lock, because publishers and subscribers are many and hold it for a copy only
-	subs []*Subscription
+	mu   sync.Mutex                 // a lock, because publishers and subscribers are many and hold it for a copy only
+	subs map[run.ID][]*Subscription // by the run that they watch; 0 is all of them
 }
 
 // Batch is what was committed together. It is shared, so it must not be changed.
@@ -53,8 +53,8 @@ type Subscription struct {
 func (h *Hub) Publish(id run.ID, ts []run.Transition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, s := range h.subs {
-		if s.run == 0 || s.run == id {
+	for _, watchers := range [][]*Subscription{h.subs[id], h.subs[0]} {
+		for _, s := range watchers {
 			s.put(Batch{Run: id, Transitions: ts})
 		}
 	}
@@ -66,7 +66,10 @@ func (h *Hub) Subscribe(id run.ID, room int) *Subscription {
 	s := &Subscription{hub: h, run: id, room: room, wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.subs = append(h.subs, s)
+	if h.subs == nil {
+		h.subs = make(map[run.ID][]*Subscription)
+	}
+	h.subs[id] = append(h.subs[id], s)
 	return s
 }
 
@@ -74,10 +77,17 @@ func (h *Hub) Subscribe(id run.ID, room int) *Subscription {
 func (s *Subscription) Close() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	if i := slices.Index(s.hub.subs, s); i >= 0 {
-		s.hub.subs = slices.Delete(s.hub.subs, i, i+1)
-		close(s.closed)
+	watchers := s.hub.subs[s.run]
+	i := slices.Index(watchers, s)
+	if i < 0 {
+		return
 	}
+	if len(watchers) == 1 {
+		delete(s.hub.subs, s.run) // or the map grows with every run that there ever was
+	} else {
+		s.hub.subs[s.run] = slices.Delete(watchers, i, i+1)
+	}
+	close(s.closed)
 }
 
 func (s *Subscription) put(b Batch) {

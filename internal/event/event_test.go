@@ -234,10 +234,13 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	publishing.Wait()
-	for _, s := range slices.Clone(h.subs) {
+	for _, s := range slices.Clone(h.subs[0]) {
 		s.Close()
 	}
 	watching.Wait()
+	if len(h.subs) != 0 {
+		t.Errorf("the hub still knows of %d runs", len(h.subs))
+	}
 }
 
 func watch(t *testing.T, s *Subscription, all bool) {
