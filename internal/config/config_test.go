@@ -1,0 +1,132 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/executionerhq/executioner/internal/fault"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "service.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	file := write(t, `
+listen: 0.0.0.0:443
+tls: {certificate: a.pem, key: b.pem}
+slots: 3
+pools: {db: 2}
+metrics: {file: /run/m.json, every: 1m}
+oidc: {issuer: "https://id", client_secret: {env: X}, grants: [{group: ops, role: operator, application: nightly}]}
+notify:
+  notifiers: {ops: {kind: slack, url: {file: /etc/url}}}
+  rules: [{name: failed, when: "true", to: [ops], after: 2, remind: 1h}]
+`)
+	got, err := Load(file, []string{"EXECUTIONER_SLOTS=5", "EXECUTIONER_LOG_FORMAT=json", "EXECUTIONER_SOCKET="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Listen, want.TLS, want.Slots = "0.0.0.0:443", TLS{"a.pem", "b.pem"}, 5
+	want.Pools = map[string]int{"db": 2}
+	want.Metrics.File, want.Metrics.Every = "/run/m.json", time.Minute
+	want.Log.Format = "json"
+	want.OIDC = &OIDC{
+		Issuer: "https://id", ClientSecret: Secret{Env: "X"}, UserClaim: "preferred_username", GroupsClaim: "groups",
+		Grants: []GroupGrant{{"ops", "operator", "nightly"}},
+	}
+	want.Notify = Notify{
+		Notifiers: map[string]Notifier{"ops": {Kind: "slack", URL: Secret{File: "/etc/url"}}},
+		Rules:     []NotifyRule{{Name: "failed", When: "true", To: []string{"ops"}, After: 2, Remind: time.Hour}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLoadNothing(t *testing.T) {
+	for _, path := range []string{"", write(t, ""), write(t, "# nothing\n")} {
+		got, err := Load(path, nil)
+		if d := cmp.Diff(Default(), got); d != "" || err != nil {
+			t.Error(err, d)
+		}
+	}
+}
+
+// A section that sets one thing leaves the defaults of the others.
+func TestLoadPart(t *testing.T) {
+	got, err := Load(write(t, "metrics: {file: m}\nlimits: {per_user: 3}\nlog:\n"), nil)
+	want := Default()
+	want.Metrics.File, want.Limits.PerUser = "m", 3
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(err, d)
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		environ    []string
+		want       string
+	}{
+		{"misspelt", "slot: 3\n", nil, `unknown field "slot"`},
+		{"doubled", "slots: 3\nslots: 4\n", nil, "already defined"},
+		{"not a number", "slots: many\n", nil, "slots: many"},
+		{"no slots", "slots: 0\n", nil, "slots must be above 0"},
+		{"no port", "listen: localhost\n", nil, `listen is "localhost", not host:port as in 127.0.0.1:8323`},
+		{"half a certificate", "tls: {key: k}\n", nil, "tls needs both certificate and key"},
+		{"format", "log: {format: xml}\n", nil, `log.format is "xml", not one of text, json, logfmt`},
+		{"pool", "pools: {db: 0}\n", nil, "pools.db must be above 0"},
+		{"limit", "limits: {per_user: 0}\n", nil, "limits are requests per second and must be above 0"},
+		{"variable", "", []string{"EXECUTIONER_SLOTS=x"}, `EXECUTIONER_SLOTS is "x", not a number`},
+		{"too large", strings.Repeat("#", maxSize+1), nil, "larger than 1 MiB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(write(t, tt.text), tt.environ)
+			if fault.CodeOf(err) != fault.InvalidConfig || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %s", err, tt.want)
+			}
+		})
+	}
+	if _, err := Load("/nowhere/at/all", nil); fault.CodeOf(err) != fault.NotFound {
+		t.Error(err)
+	}
+	if _, err := Load(t.TempDir(), nil); fault.CodeOf(err) != fault.InvalidConfig {
+		t.Error(err)
+	}
+}
+
+func TestSecret(t *testing.T) {
+	file := write(t, "s3cret\n")
+	for _, tt := range []struct {
+		secret Secret
+		want   string
+		fault  string
+	}{
+		{Secret{}, "", ""},
+		{Secret{Env: "A"}, "x=y", ""},
+		{Secret{File: file}, "s3cret", ""},
+		{Secret{Env: "B"}, "", "the variable B, which is to hold a secret, is not set"},
+		{Secret{Env: "A", File: file}, "", "keep one"},
+		{Secret{File: file + "x"}, "", "a secret can't be read"},
+	} {
+		got, err := tt.secret.Value([]string{"A=x=y", "B="})
+		if got != tt.want || (err != nil) != (tt.fault != "") {
+			t.Errorf("%+v: %q, %v", tt.secret, got, err)
+		}
+		if tt.secret.Given() != (tt.secret != Secret{}) {
+			t.Errorf("%+v", tt.secret)
+		}
+	}
+}
