@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 LINT  := go tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: build test cover lint bench bench-store fuzz docs setup crash oracle-grammar
+.PHONY: build test cover lint bench bench-store bench-serve fuzz docs setup crash schedules oracle-grammar
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/executioner ./cmd/executioner
@@ -33,10 +33,16 @@ bench: build ## measure, and print the table of bench/README.md
 bench-store: build ## measure the databases: RUNS=1000000 for the full history
 	go run ./bench/store -runs $(or $(RUNS),100000)
 
+bench-serve: build ## measure the service: ROUNDS=3 of them, some minutes
+	go run ./bench/serve -rounds $(or $(ROUNDS),3)
+
 crash: setup ## kill and starve the program in every way we know, for hours: N=10000 scenarios
 	go test -tags failpoints ./internal/failpoint
 	go test -timeout 10h ./test/crash -crash.long -crash.n=$(or $(N),10000) -crash.limit=0 -crash.seed=$$(date +%s)
 	go test -timeout 1h ./test/e2e -run Upgrades -upgrades 100 -upgraded-jobs 200
+
+schedules: ## compare schedules with their oracle at all changes of all time zones, for some minutes
+	go test -timeout 1h ./internal/schedule -run TestEveryZone -schedule.all -v
 
 oracle-grammar: ## parse what is sent to Oracle with its grammar, where that has changed
 	@scripts/oracle-grammar

@@ -131,6 +131,8 @@ func TestSchemaRefuses(t *testing.T) {
 		`{"inherit_shell_env": "all"}`, `{"env_variables": {"A": []}}`, `{"email_address": 1}`, `{"smtp_port": 65536}`, `{"security_policy": "loose"}`, `{"security_level": "none"}`,
 		`{"rules": [{"name": "a"}]}`, `{"rules": [{"name": "a", "require": "x", "level": "fatal"}]}`, `{"checks": {"a": {}}}`, `{"checks": {"a": 1}}`, `{"validators": [{}]}`,
 		`{"secrets": {"A": "tiger"}}`, `{"secrets": {"A": {}}}`, `{"secrets": {"A": {"env": "B", "file": "c"}}}`, `{"params": {"a": {"type": "text"}}}`, `{"params": {"a": {"typ": "int"}}}`,
+		`{"schedules": {}}`, `{"schedules": [{"cron": "@daily"}]}`, `{"schedules": [{"name": "a", "overlap": "never"}]}`, `{"schedules": [{"name": "a", "every": 0}]}`,
+		`{"schedules": [{"name": "a", "corn": "x"}]}`, `{"schedules": [{"name": "a", "calendars": ["x"]}]}`, `{"calendars": {"x": [1]}}`, `{"calendars": []}`,
 		`{"defaults": {"id": "a"}}`, `{"defaults": {"dependencies": []}}`, `{"templates": {"t": {"id": "a"}}}`, `{"templates": {"t": {"timeout": "x"}}}`, `{"templates": {"t": 1}}`,
 		job(`"comand": "x"`), job(`"command": 1`), job(`"command": []`), job(`"timeout": "1x"`), job(`"timeout": -1`), job(`"dependencies": "a"`), job(`"dependencies": [{"on": "failure"}]`),
 		job(`"dependencies": [{"job": "b", "on": "fail"}]`), job(`"leftover": "stay"`), job(`"priority": 0.5`), job(`"max_retries": -1`), job(`"retry_on_status": ["LOST"]`),
@@ -158,6 +160,8 @@ func TestSchemaAndLoadAgree(t *testing.T) {
 		`{"template": "t"}`, `{"template": "t", "with": {"p": 3}}`, `["t", {"template": "t", "with": null}]`, `"t"`, `{"x": {"env": "A"}}`, `{"x": {"file": "a", "_b": 1}}`, `{"x": {"command": "a"}}`,
 		`{"x": {"type": "int", "min": 1, "default": 2}}`, `{"x": {"values": ["a", 1], "default": "a"}}`, `{"x": {"type": "list", "default": [1]}}`, `{"x": [1, "a"]}`, `{"x": {"type": "bool", "required": true}}`,
 		`{"x": {"command": ["a"], "timeout": "5s"}}`, `["a", ["b", "c"], {"command": "d"}]`, `[{"path": "a"}, "b"]`,
+		`[{"name": "x", "cron": "@daily", "calendars": {"include": null}, "_y": 1}]`, `[{"name": "x", "every": 60, "params": null, "paused": true, "jitter": 0}]`,
+		`[{"name": "x", "at": "2026-12-01T02:00Z", "overlap": "allow", "start": null}]`, `{"x": ["2026-12-25"], "y": null}`,
 	})
 	object := func(t *rapid.T, kind string, also ...string) string {
 		fields := slices.Clone(also)

@@ -25,6 +25,7 @@ func TestFields(t *testing.T) {
 		"dependency": reflect.TypeFor[Dependency](), "use": reflect.TypeFor[Use](), "param": reflect.TypeFor[Param](),
 		"secret": reflect.TypeFor[Secret](), "rule": reflect.TypeFor[Rule](), "program": reflect.TypeFor[Program](),
 		"foreach": reflect.TypeFor[Foreach](), "plugin": reflect.TypeFor[Plugin](),
+		"schedule": reflect.TypeFor[Schedule](), "days": reflect.TypeFor[Days](),
 	}
 	known := workflow.FieldNames()
 	if len(known) != len(objects) {
@@ -66,13 +67,19 @@ func full() Workflow {
 		Rules:      []Rule{{Name: "r", For: "job", When: "true", Require: "job.id != ''", Message: "m", Level: "warn"}},
 		Checks:     map[string]Program{"rows": {Command: Exec("./rows"), Timeout: "30", Description: "d"}},
 		Validators: []Program{{Command: Shell("./ask")}}, LintIgnore: map[string]string{"missing-timeout": "no"},
+		Schedules: []Schedule{{
+			Name: "nightly", Description: "d", Cron: "30 2 * * MON-FRI", TimeZone: "Europe/Berlin", Start: "2026-01-01", End: "2026-12-31T12:00",
+			Calendars: &Days{Include: []string{"some"}, Exclude: []string{"file"}}, Jitter: "5m", Overlap: "queue", MaxQueued: new(3),
+			CatchUp: "all", CatchUpMax: new(5), CatchUpWithin: "6h", Params: map[string]any{"day": "today"}, Paused: new(true),
+		}, {Name: "often", Every: "15m"}, {Name: "once", At: "2026-12-01T02:00"}},
+		Calendars:         map[string]Calendar{"some": DaysOf("2026-12-25", "12-31", "2026-08-01..2026-08-31"), "file": DaysIn(os.DevNull)},
 		DependencyPlugins: []Plugin{{Name: "p", Path: "p.py"}},
 		Jobs: []Job{
 			{
 				ID: "a", Extends: []Use{{Template: "slow", With: map[string]any{"must": 2}}}, Command: Shell("true\necho \"$X\""), Description: "d", Owner: "o",
-				Tags: []string{"t"}, When: "true", Always: new(false), ContinueOnError: new(true), WorkingDir: "sub",
+				Tags: []string{"t"}, Pools: []string{"db"}, When: "true", Always: new(false), ContinueOnError: new(true), WorkingDir: "sub",
 				Matrix:       Matrix{Axes: []Axis{{Name: "os", Values: []string{"z", "a"}}, {Name: "what", Param: "all"}}, Exclude: []Env{{"os": "a"}}},
-				EnvVariables: Env{"X": "1"}, EnvFiles: []string{"?more"}, PreChecks: []Check{{Name: "check_file_exists", Params: map[string]any{"path": "x"}}},
+				EnvVariables: Env{"X": "1"}, EnvFiles: []string{"?more"}, Inputs: []string{"data/**/*.csv"}, Outputs: []string{"out/a"}, InputEnv: []string{"X"}, PreChecks: []Check{{Name: "check_file_exists", Params: map[string]any{"path": "x"}}},
 				PostChecks: []Check{{Name: "rows"}},
 				Timeout:    "1h30m", LogDir: "l", Priority: new(-1), OutputLimit: SizeOf(2048), MemoryLimit: "1GiB", MaxProcesses: new(9), Leftover: "kill", Idempotent: new(true),
 				MaxRetries: new(0), RetryDelay: "1.5", RetryBackoff: new(1.0), RetryJitter: new(1.0), MaxRetryTime: "1m", RetryOnStatus: []string{},

@@ -14,6 +14,8 @@ type Job struct {
 	Owner string `json:"owner,omitempty" yaml:"owner,omitempty" jsonschema:"maxLength=255"`
 	// Words about it, for people and rules.
 	Tags []string `json:"tags,omitzero" yaml:"tags,omitzero"`
+	// Pools in each of which it takes a place while it runs: of the jobs that name a pool only as many run at once as the service gives it places, one where it gives none.
+	Pools []string `json:"pools,omitzero" yaml:"pools,omitzero" jsonschema:"minLength=1"`
 	// The jobs that must have ended before it starts.
 	Dependencies []Dependency `json:"dependencies,omitzero" yaml:"dependencies,omitzero"`
 	// A condition (CEL): the job is skipped when it is false. Default: none.
@@ -38,6 +40,12 @@ type Job struct {
 	EnvVariables Env `json:"env_variables,omitzero" yaml:"env_variables,omitzero"`
 	// Files of variables, relative to this file. env_variables of the job win over them. One after a ? may be absent.
 	EnvFiles []string `json:"env_files,omitzero" yaml:"env_files,omitzero"`
+	// Patterns for the files that it reads, relative to its working directory. A job with inputs or outputs is not run while nothing changed since it last succeeded.
+	Inputs []string `json:"inputs,omitzero" yaml:"inputs,omitzero" jsonschema:"minLength=1"`
+	// Patterns for the files that it makes.
+	Outputs []string `json:"outputs,omitzero" yaml:"outputs,omitzero" jsonschema:"minLength=1"`
+	// The variables whose values count for that. Default: all that the workflow sets.
+	InputEnv []string `json:"input_env,omitzero" yaml:"input_env,omitzero" jsonschema:"minLength=1"`
 	// Checks that are made before the command of each try.
 	PreChecks []Check `json:"pre_checks,omitzero" yaml:"pre_checks,omitzero"`
 	// Checks that are made after a command that ended with 0.
@@ -124,8 +132,8 @@ type Program struct {
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 }
 
-// Foreach says the items of which a job becomes one job each. One of List, Param and
-// Glob is set.
+// Foreach says the items of which a job becomes one job each. One of List, Param, Glob
+// and From is set.
 type Foreach struct {
 	// The items.
 	List []string `json:"list,omitzero" yaml:"list,omitzero"`
@@ -133,6 +141,10 @@ type Foreach struct {
 	Param string `json:"param,omitempty" yaml:"param,omitempty"`
 	// A pattern for files, relative to the job's working directory.
 	Glob string `json:"glob,omitempty" yaml:"glob,omitempty"`
+	// The job that hands the items on, as lines or a JSON list: the job becomes several when that has run.
+	From string `json:"from,omitempty" yaml:"from,omitempty"`
+	// The name of the value that has them. With from only.
+	Output string `json:"output,omitempty" yaml:"output,omitempty"`
 	// The variable in which the job sees its item. Default: ITEM.
 	As string `json:"as,omitempty" yaml:"as,omitempty"`
 }

@@ -55,6 +55,7 @@ func makeSchema(t *testing.T) []byte {
 	for name, d := range objects {
 		members(d, name == "Template")
 	}
+	s.PatternProperties[`^\$schema$`] = jsonschema.TrueSchema // how a JSON file tells editors of this schema
 
 	pluses(s, "#")
 	for _, name := range [...]string{"Job", "Template", "Defaults"} {
@@ -120,6 +121,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return command()
 	case reflect.TypeFor[Inherit]():
 		return anyOf(typed("boolean"), &jsonschema.Schema{Const: "default"}, listOf(typed("string")))
+	case reflect.TypeFor[Calendar]():
+		return anyOf(typed("string"), listOf(typed("string")), typed("null"))
 	case reflect.TypeFor[Env]():
 		return mapOf(scalar())
 	case reflect.TypeFor[Matrix]():
@@ -191,12 +194,20 @@ func spell(s *jsonschema.Schema) {
 		}
 	}
 	change(s.Definitions["Program"], "timeout", positive)
+	timed := s.Definitions["Schedule"]
+	change(timed, "every", positive)
+	change(timed, "catch_up_within", positive)
+	change(timed, "params", func(p *jsonschema.Schema) *jsonschema.Schema {
+		p.AdditionalProperties = anyOf(scalar(), listOf(given()))
+		p.PatternProperties = map[string]*jsonschema.Schema{"^_": jsonschema.TrueSchema}
+		return p
+	})
 	change(s.Definitions["Use"], "with", func(*jsonschema.Schema) *jsonschema.Schema { return mapOf(scalar()) })
 	change(s.Definitions["Foreach"], "list", func(*jsonschema.Schema) *jsonschema.Schema { return listOf(given()) })
 	param := s.Definitions["Param"]
 	change(param, "values", func(*jsonschema.Schema) *jsonschema.Schema { return listOf(given()) })
 	change(param, "default", func(*jsonschema.Schema) *jsonschema.Schema { return anyOf(given(), listOf(given())) })
-	for _, name := range [...]string{"templates", "params", "secrets", "checks"} {
+	for _, name := range [...]string{"templates", "params", "secrets", "checks", "calendars"} {
 		change(s, name, func(p *jsonschema.Schema) *jsonschema.Schema {
 			p.PatternProperties = map[string]*jsonschema.Schema{"^_": jsonschema.TrueSchema}
 			return p
@@ -285,7 +296,7 @@ func pluses(s *jsonschema.Schema, at string) {
 			names = append(names, p.Key)
 		}
 	}
-	never := []string{"jobs", "on_failure", "on_success", "env_files", "include", "matrix", "foreach", "with", "params", "inherit_shell_env", "command", "checks"}
+	never := []string{"jobs", "on_failure", "on_success", "env_files", "include", "matrix", "foreach", "with", "params", "inherit_shell_env", "command", "checks", "calendars"}
 	if at == "#" {
 		never = append(never, "extends")
 	}

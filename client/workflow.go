@@ -53,6 +53,10 @@ type Workflow struct {
 
 	// What jobs see of the caller's environment: all, nothing, a usual set, or some variables. Default: all.
 	InheritShellEnv Inherit `json:"inherit_shell_env,omitzero" yaml:"inherit_shell_env,omitzero"`
+	// When the workflow is to be run by itself.
+	Schedules []Schedule `json:"schedules,omitzero" yaml:"schedules,omitzero"`
+	// Sets of days that schedules speak of, by name.
+	Calendars map[string]Calendar `json:"calendars,omitzero" yaml:"calendars,omitzero"`
 	// Values that a run is given, by name. Jobs see them as variables.
 	Params map[string]Param `json:"params,omitzero" yaml:"params,omitzero"`
 	// Values that are in no file, by name: where they come from. Jobs see them as variables.

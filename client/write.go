@@ -66,7 +66,7 @@ func validate(text []byte, dir string) error {
 	home, _ := os.UserHomeDir() // without one ~ is a problem of the file
 	compiler := expr.NewCompiler()
 	_, err := workflow.Load(workflow.Source{Name: "workflow.json", Data: text}, workflow.Host{
-		Home: home, Dir: dir, ReadFile: os.ReadFile, Glob: filepath.Glob, Now: time.Now(), ParamsLater: true,
+		Home: home, Dir: dir, ReadFile: os.ReadFile, Glob: filepath.Glob, Now: time.Now(), Zones: time.LoadLocation, ParamsLater: true,
 		CheckWhen: func(text string) error { _, err := compiler.Condition(text); return err },
 		CheckRule: func(text string) error { _, err := compiler.Rule(text); return err },
 	})

@@ -48,7 +48,7 @@ func bench() (err error) {
 	flag.IntVar(&s.told, "told", 1<<30, "of these, how many have their transitions: 63 rows each")
 	flag.IntVar(&s.rounds, "rounds", 15, "how often each question is asked; the median is shown")
 	flag.DurationVar(&s.each, "for", 3*time.Second, "how long transitions are recorded for each line")
-	flag.StringVar(&s.only, "only", "", "measure only what has this in its name: rate, history sqlite, history postgres")
+	flag.StringVar(&s.only, "only", "", "measure only what has this in its name: rate, history sqlite, history postgres, statistics sqlite, statistics postgres")
 	flag.Parse()
 	if s.program, err = filepath.Abs(*program); err != nil {
 		return err
@@ -64,7 +64,7 @@ func bench() (err error) {
 		return err
 	}
 	fmt.Printf("%s, %d CPUs.\n\n", runtime.Version(), runtime.NumCPU())
-	return errors.Join(s.rates(), s.histories())
+	return errors.Join(s.rates(), s.histories(), s.statistics())
 }
 
 // withPostgres calls use with the address of an empty database on a server of our own,

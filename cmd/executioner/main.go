@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	_ "time/tzdata" // so that schedules have their zones on hosts that know none
 
 	"golang.org/x/term"
 
@@ -33,13 +34,14 @@ func main() {
 
 func open(ctx context.Context, s cli.Settings) (cli.Backend, error) {
 	a, err := app.Open(ctx, app.Settings{
-		Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice,
+		Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate, Beat: s.Beat,
+		Journal: s.Journal, Observe: s.Observe,
 		Program: self(), Name: os.Args[0], Build: identity(build()),
 	})
 	if err != nil {
 		return cli.Backend{}, err
 	}
-	return cli.Backend{Runs: a.Runs, Store: a.Store(), Close: a.Close}, nil
+	return cli.Backend{Runs: a.Runs, Store: a.Store(), Hub: a.Hub, Close: a.Close}, nil
 }
 
 // identity tells one build from another.

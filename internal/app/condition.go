@@ -31,15 +31,16 @@ func newConditions(environ []string, a runs.Attempt) func(int, plan.Facts) (bool
 // holds reports whether the condition of a job holds: each part of it, with the
 // parameters that were known where it was written.
 func (c *conditions) holds(job int, f plan.Facts) (bool, error) {
-	for _, part := range c.a.Workflow.Jobs[job].Conditions() {
+	j := &f.Workflow().Jobs[job]
+	for _, part := range j.Conditions() {
 		p, err := c.program(part.Text)
 		if err != nil {
 			return false, err
 		}
 		yes, err := p.Bool(map[string]any{
 			"params": c.params(part.Scope),
-			"env":    c.env(p, job),
-			"jobs":   c.jobs(p, part.Scope, job, f),
+			"env":    c.env(p, j),
+			"jobs":   c.jobs(p, part.Scope, j, f),
 			"now":    f.Now,
 			"run":    map[string]any{"id": int64(c.a.Run), "attempt": int64(c.a.Number)},
 		})
@@ -100,7 +101,7 @@ func value(p *workflow.Param) any {
 
 // env returns the job's variables that the condition asks for. Secrets are not among
 // them: a condition is shown with what came of it.
-func (c *conditions) env(p *expr.Program, job int) map[string]string {
+func (c *conditions) env(p *expr.Program, j *workflow.Job) map[string]string {
 	names, whole := p.Uses("env")
 	if len(names) == 0 && !whole {
 		return nil
@@ -108,7 +109,7 @@ func (c *conditions) env(p *expr.Program, job int) map[string]string {
 	if c.resolver == nil {
 		c.resolver = workflow.NewResolver(c.a.Workflow, c.environ, c.a.Options.Env)
 	}
-	env := c.resolver.Resolve(job)
+	env := c.resolver.ResolveJob(j)
 	values := make(map[string]string)
 	add := func(name, value string) {
 		if !mask.SecretName(name) && !env.IsSecret(name) {
@@ -131,9 +132,8 @@ func (c *conditions) env(p *expr.Program, job int) map[string]string {
 
 // jobs returns how the jobs stand that a condition of that scope names, and where it asks
 // for all of them, those that the job depends on.
-func (c *conditions) jobs(p *expr.Program, s *workflow.Scope, job int, f plan.Facts) map[string]any {
+func (c *conditions) jobs(p *expr.Program, s *workflow.Scope, j *workflow.Job, f plan.Facts) map[string]any {
 	names, whole := p.Uses("jobs")
-	j := &c.a.Workflow.Jobs[job]
 	known := make(map[string]any)
 	add := func(name string, id run.JobID) {
 		if fact, ok := f.Job(id); ok {
@@ -144,7 +144,7 @@ func (c *conditions) jobs(p *expr.Program, s *workflow.Scope, job int, f plan.Fa
 		add(name, run.JobID(name))
 	}
 	for _, need := range j.Needs {
-		id := c.a.Workflow.Jobs[need].ID
+		id := f.Workflow().Jobs[need].ID
 		name := string(id)
 		if s != nil { // within a sub-workflow jobs have the names that its file gives them
 			if local, ok := strings.CutPrefix(name, string(s.Job)); ok && len(local) > 1 {

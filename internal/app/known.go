@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 
-	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -17,12 +16,13 @@ var _ runs.Host = (*known)(nil)
 type known struct {
 	scope string
 	owner store.Owner
-	dir   func(run.ID) string // of a run's keeper
+	// remains reports whether a keeper knows anything of these tasks of a run.
+	remains func(id run.ID, tasks []string) bool
 }
 
-func newKnown(scope string, dir func(run.ID) string) *known {
+func newKnown(scope string, remains func(id run.ID, tasks []string) bool) *known {
 	host, boot, pid, start := process.SelfIdentity()
-	return &known{scope: scope, dir: dir, owner: store.Owner{Host: host, BootID: boot, PID: pid, StartTime: start}}
+	return &known{scope: scope, remains: remains, owner: store.Owner{Host: host, BootID: boot, PID: pid, StartTime: start}}
 }
 
 // Owner implements runs.Host.
@@ -43,7 +43,7 @@ func (k *known) Remains(id run.ID, tasks []run.TaskID) bool {
 	for i, t := range tasks {
 		ids[i] = t.String()
 	}
-	return keeper.Look(k.dir(id), ids)
+	return k.remains(id, ids)
 }
 
 // Survivors implements runs.Host.

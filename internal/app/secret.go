@@ -22,9 +22,10 @@ const (
 	secretSize = 120 << 10        // bytes of a value: what Linux passes as one variable
 )
 
-// secrets returns the values of a workflow's secrets, in their order. The fault about one
+// secrets returns the values of a workflow's secrets, in their order. service says whose
+// environ it is, for the hint. The fault about one
 // that can't be had names it and where it comes from, never its value.
-func secrets(ctx context.Context, environ []string, wf *workflow.Workflow) ([]string, error) {
+func secrets(ctx context.Context, environ []string, service bool, wf *workflow.Workflow) ([]string, error) {
 	values := make([]string, len(wf.Secrets))
 	known := make(map[string]string, len(values))
 	for i := range wf.Secrets {
@@ -37,13 +38,25 @@ func secrets(ctx context.Context, environ []string, wf *workflow.Workflow) ([]st
 			}
 			if err != nil {
 				return nil, fault.New(fault.InvalidConfig, "the secret %s can't be had from %s: %v", s.Name, s.Source(), err).
-					WithHint("nothing was run")
+					WithHint("%s", lookedFor(service, s))
 			}
 			known[s.Source()] = value
 		}
 		values[i] = value
 	}
 	return values, nil
+}
+
+// lookedFor says what became of the run, and where else nobody would think to look.
+func lookedFor(service bool, s *workflow.Secret) string {
+	switch {
+	case !service:
+		return "nothing was run"
+	case s.Env != "":
+		return "nothing was run. The secret is looked for on the host of the service, in its environment, and not where the run is submitted"
+	default:
+		return "nothing was run. The secret is looked for on the host of the service, as its user, and not where the run is submitted"
+	}
 }
 
 // secret reads one secret as it is.

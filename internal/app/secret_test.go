@@ -25,7 +25,7 @@ func TestSecrets(t *testing.T) {
 		{Name: "D", Command: "echo run >> ran; echo once"},
 		{Name: "E", Command: "echo run >> ran; echo once", Scope: "s"},
 	}}
-	got, err := secrets(t.Context(), []string{"SRC=old", "SRC=tiger", "PATH=" + os.Getenv("PATH")}, wf)
+	got, err := secrets(t.Context(), []string{"SRC=old", "SRC=tiger", "PATH=" + os.Getenv("PATH")}, false, wf)
 	if want := "tiger|from file \n|tiger|once|once"; err != nil || strings.Join(got, "|") != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
@@ -59,9 +59,27 @@ func TestSecretsThatCantBeHad(t *testing.T) {
 	for _, tt := range tests {
 		tt.secret.Name = "S"
 		wf := &workflow.Workflow{WorkingDir: dir, Secrets: []workflow.Secret{tt.secret}}
-		_, err := secrets(t.Context(), []string{"EMPTY="}, wf)
+		_, err := secrets(t.Context(), []string{"EMPTY="}, false, wf)
 		if want := "the secret S can't be had from " + tt.want; err == nil || err.Error() != want || fault.CodeOf(err) != fault.InvalidConfig {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// Whoever submits a run to a service learns where its secrets are looked for.
+func TestHintOfASecret(t *testing.T) {
+	for _, tt := range []struct {
+		service bool
+		secret  workflow.Secret
+		want    string
+	}{
+		{false, workflow.Secret{Name: "S", Env: "NONE"}, "nothing was run"},
+		{true, workflow.Secret{Name: "S", Env: "NONE"}, "nothing was run. The secret is looked for on the host of the service, in its environment, and not where the run is submitted"},
+		{true, workflow.Secret{Name: "S", File: "/none"}, "nothing was run. The secret is looked for on the host of the service, as its user, and not where the run is submitted"},
+	} {
+		_, err := secrets(t.Context(), nil, tt.service, &workflow.Workflow{Secrets: []workflow.Secret{tt.secret}})
+		if got := fault.HintOf(err); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
 		}
 	}
 }

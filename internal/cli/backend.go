@@ -33,7 +33,15 @@ func (c *command) historyExists() error {
 
 // peek opens the backend for one use that must leave no trace: no database is made,
 // and no run is ended whose program is gone. It does nothing where there is no database.
-func (c *command) peek(ctx context.Context, use func(s *runs.Service) error) error {
+func (c *command) peek(ctx context.Context, use func(s Runs) error) error {
+	if c.remotely() {
+		return c.withServer(use)
+	}
+	return c.peekHere(ctx, func(s *runs.Service) error { return use(here{s, nil}) })
+}
+
+// peekHere is peek for what only works on a database.
+func (c *command) peekHere(ctx context.Context, use func(s *runs.Service) error) error {
 	path, err := c.databasePath()
 	if err != nil {
 		return err

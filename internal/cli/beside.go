@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/executionerhq/executioner/internal/run"
-	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -32,7 +31,7 @@ func (c *command) newHistory() string {
 
 // beforeRun tells what somebody who begins a run should know: made is a history that is new,
 // and another run of the application may not have ended.
-func (c *command) beforeRun(ctx context.Context, s *runs.Service, application, made string) {
+func (c *command) beforeRun(ctx context.Context, s Runs, application, made string) {
 	if made != "" {
 		c.notice("a new history was made in " + clean(made))
 		return

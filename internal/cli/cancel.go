@@ -39,7 +39,7 @@ A run whose program is gone is ended here, with the processes that it left.`,
 				return fault.New(fault.Usage, "--drain is for a whole run, not for jobs").
 					WithHint("executioner cancel %s --drain", quote(args[0]))
 			}
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
 				return c.cancel(ctx, s, args[0], jobs, f)
 			})
 		},
@@ -50,7 +50,7 @@ A run whose program is gone is ended here, with the processes that it left.`,
 	return cmd
 }
 
-func (c *command) cancel(ctx context.Context, s *runs.Service, ref string, jobs []run.JobID, f *cancelFlags) error {
+func (c *command) cancel(ctx context.Context, s Runs, ref string, jobs []run.JobID, f *cancelFlags) error {
 	r, err := s.Find(ctx, ref, "")
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (c *command) cancel(ctx context.Context, s *runs.Service, ref string, jobs 
 }
 
 // endedAlready refuses jobs of which none is left to cancel.
-func (c *command) endedAlready(ctx context.Context, s *runs.Service, r store.Run, jobs []run.JobID) error {
+func (c *command) endedAlready(ctx context.Context, s Runs, r store.Run, jobs []run.JobID) error {
 	if r.Attempt.State.Ended() {
 		return nil // Cancel says so
 	}
@@ -105,7 +105,7 @@ func (c *command) endedAlready(ctx context.Context, s *runs.Service, r store.Run
 	return nil
 }
 
-func (c *command) awaitJobs(ctx context.Context, s *runs.Service, id run.ID, jobs []run.JobID) error {
+func (c *command) awaitJobs(ctx context.Context, s Runs, id run.ID, jobs []run.JobID) error {
 	d, err := s.AwaitJobs(ctx, id, jobs)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (c *command) awaitJobs(ctx context.Context, s *runs.Service, id run.ID, job
 	return nil
 }
 
-func (c *command) tellCancelled(ctx context.Context, s *runs.Service, r store.Run) error {
+func (c *command) tellCancelled(ctx context.Context, s Runs, r store.Run) error {
 	if c.json {
 		d, err := c.details(ctx, s, r.ID.String())
 		if err == nil {

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/event"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/history"
 	"github.com/executionerhq/executioner/internal/plan"
@@ -53,13 +56,20 @@ type Settings struct {
 	Durability string
 	Environ    []string
 	Trouble    func(error)
-	Notice     func(string) // is told what a person should know while a run goes on; from any goroutine
+	Notice     func(string)                     // is told what a person should know while a run goes on; from any goroutine
+	Service    bool                             // for many runs at once, see serve
+	Gate       func(a runs.Attempt) engine.Gate // says when their tasks may start; nil: nobody does
+	Beat       func() time.Duration             // how often their leases are renewed; nil: each second
+	// Journal returns what records instead of the one given; nil: the one given does.
+	Journal func(engine.Journal) engine.Journal
+	Observe func(a runs.Attempt) runs.Observer // is told what becomes of attempts; nil: nobody is
 }
 
 // Backend is a composed program.
 type Backend struct {
 	Runs  *runs.Service
 	Store store.Store // what the runs are kept in; nil where it is nobody's business
+	Hub   *event.Hub  // is told of what the runs record; nil where nobody asks
 	Close func() error
 }
 
@@ -98,7 +108,12 @@ func Run(ctx context.Context, p Program) int {
 type command struct {
 	Program
 	database   string
-	durability string // of the command line
+	server     string                // --server
+	composed   *workflow.Composition // the workflow file that was read last, to be sent to a server
+	serves     bool                  // it is the service itself, for which the variable of clients means nothing
+	named      string                // the registered workflow that a run is to go on with, for a server
+	served     Runs                  // those of the server that is in use; nil: a database is opened here
+	durability string                // of the command line
 	json       bool
 	params     []string         // --param, as given
 	kept       []workflow.Given // what a run that is resumed began with
@@ -116,6 +131,7 @@ func (c *command) report(err error) int {
 	case errors.As(err, &s):
 		return int(s)
 	}
+	err = c.inCommands(err)
 	if c.json {
 		c.printJSON(c.Err, faultJSON(err))
 		return fault.ExitCode(err)
@@ -159,24 +175,32 @@ func (c *command) settings(address string, trouble func(error)) Settings {
 func (c *command) notice(text string) { fmt.Fprintf(c.Err, "executioner: %s\n", text) }
 
 // open composes the use cases and ends the runs whose program is gone.
-func (c *command) open(cmd *cobra.Command, trouble func(error)) (Backend, error) {
+func (c *command) open(cmd *cobra.Command, trouble func(error)) (work, error) {
+	if c.remotely() {
+		r, err := c.connect()
+		if err != nil {
+			return work{}, err
+		}
+		c.served = r
+		return work{Runs: r, Close: func() error { r.server.Close(); return nil }}, nil
+	}
 	path, err := c.databasePath()
 	if err != nil {
-		return Backend{}, err
+		return work{}, err
 	}
 	b, err := c.Open(cmd.Context(), c.settings(path, trouble))
 	if err != nil {
-		return b, err
+		return work{}, err
 	}
 	if err := b.Runs.Reconcile(cmd.Context()); err != nil {
 		// A run that can't be ended is no reason not to work with the others.
 		c.warn(workflow.Problems{{Msg: "a run whose program is gone can't be ended: " + message(err), Hint: fault.HintOf(err), Warning: true}})
 	}
-	return b, nil
+	return working(b), nil
 }
 
 // using opens the backend for the time of one use.
-func (c *command) using(cmd *cobra.Command, use func(ctx context.Context, s *runs.Service) error) error {
+func (c *command) using(cmd *cobra.Command, use func(ctx context.Context, s Runs) error) error {
 	if err := c.historyExists(); err != nil {
 		return err
 	}

@@ -42,13 +42,13 @@ func program() {
 		},
 		Open: func(ctx context.Context, s cli.Settings) (cli.Backend, error) {
 			a, err := app.Open(ctx, app.Settings{
-				Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice,
+				Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate, Beat: s.Beat,
 				Program: "/proc/self/exe", Name: os.Args[0],
 			})
 			if err != nil {
 				return cli.Backend{}, err
 			}
-			return cli.Backend{Runs: a.Runs, Store: a.Store(), Close: a.Close}, nil
+			return cli.Backend{Runs: a.Runs, Store: a.Store(), Hub: a.Hub, Close: a.Close}, nil
 		},
 		Databases: app.Databases{}, WithPassword: app.WithPassword, Conditions: app.Conditions,
 		Build: cli.Build{Version: "1.2.3", Revision: "0123456789abcdef", Time: "2026-01-31T12:00:00Z", Go: "go1.26", Platform: "linux/amd64"},

@@ -49,7 +49,7 @@ func completeStates(_ *cobra.Command, _ []string, word string) ([]cobra.Completi
 
 // completing opens the history for a completion. Whatever goes wrong, nothing is
 // offered and nothing is said: an error in the middle of a command line helps nobody.
-func (c *command) completing(cmd *cobra.Command, use func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (c *command) completing(cmd *cobra.Command, use func(ctx context.Context, s Runs) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx := cmd.Context()
 	if ctx == nil {
 		ctx = context.Background()
@@ -57,7 +57,7 @@ func (c *command) completing(cmd *cobra.Command, use func(ctx context.Context, s
 	ctx, cancel := context.WithTimeout(ctx, completeTime)
 	defer cancel()
 	var offered []cobra.Completion
-	_ = c.peek(ctx, func(s *runs.Service) (err error) {
+	_ = c.peek(ctx, func(s Runs) (err error) {
 		offered, err = use(ctx, s)
 		return err
 	})
@@ -69,7 +69,7 @@ func (c *command) completeRuns(cmd *cobra.Command, args []string, word string) (
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return c.completing(cmd, func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error) {
+	return c.completing(cmd, func(ctx context.Context, s Runs) ([]cobra.Completion, error) {
 		views, err := s.List(ctx, store.Filter{Limit: completeLimit})
 		var offered []cobra.Completion
 		for i := range views {
@@ -97,7 +97,7 @@ func (c *command) completeRunJobs(most int) completer {
 		if most > 0 && len(args) > most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return c.completing(cmd, func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error) {
+		return c.completing(cmd, func(ctx context.Context, s Runs) ([]cobra.Completion, error) {
 			r, err := s.Find(ctx, args[0], "")
 			if err != nil {
 				return nil, err
@@ -125,7 +125,7 @@ func offerJobs(jobs []runs.JobView, named []string, word string) []cobra.Complet
 
 // completeApplications offers the applications of recent runs.
 func (c *command) completeApplications(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return c.completing(cmd, func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error) {
+	return c.completing(cmd, func(ctx context.Context, s Runs) ([]cobra.Completion, error) {
 		views, err := s.List(ctx, store.Filter{Limit: 1000})
 		var offered []cobra.Completion
 		for i := range views {
@@ -162,11 +162,14 @@ func (c *command) completeJobFlags(root *cobra.Command) {
 		switch cmd.Name() {
 		case "run":
 			c.completeFlag(cmd, "skip", inList(c.completeFileJobs))
+			c.completeFlag(cmd, "force-job", inList(c.completeFileJobs))
 		case "plan":
 			c.completeFlag(cmd, "skip", inList(c.completePlanned))
+			c.completeFlag(cmd, "force-job", inList(c.completePlanned))
 			c.completeFlag(cmd, "from", inList(c.completePlanned))
 		case "resume":
 			c.completeFlag(cmd, "skip", inList(c.completeResumed))
+			c.completeFlag(cmd, "force-job", inList(c.completeResumed))
 			c.completeFlag(cmd, "from", inList(c.completeResumed))
 		}
 	}
@@ -202,7 +205,7 @@ func (c *command) completePlanned(cmd *cobra.Command, args []string, word string
 }
 
 func (c *command) offerRunJobs(cmd *cobra.Command, args []string, application, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return c.completing(cmd, func(ctx context.Context, s *runs.Service) ([]cobra.Completion, error) {
+	return c.completing(cmd, func(ctx context.Context, s Runs) ([]cobra.Completion, error) {
 		r, err := c.toResume(ctx, s, args, application)
 		if err != nil {
 			return nil, err

@@ -102,6 +102,10 @@ func (c *command) printCopied(d *history.Copied) error {
 	if err := t.print(c.Out, "", nil); err != nil {
 		return err
 	}
+	if a := d.Accounts; a != (history.Accounts{}) {
+		fmt.Fprintf(c.Out, "accounts: %s, %s, %d versions of workflows, %d audit entries\n",
+			runs.Plural(int(a.Users), "user"), runs.Plural(int(a.Tokens), "token"), a.Workflows, a.Audit)
+	}
 	fmt.Fprintf(c.Out, "%s copied, %d already there; both are the same: %s\n",
 		runs.Plural(int(d.Copied), "run"), d.From.Runs-d.Copied, d.To.Hash)
 	return nil

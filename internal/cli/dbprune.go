@@ -182,6 +182,7 @@ func (c *command) tidy(ctx context.Context, st store.Store, v view) {
 	if err == nil {
 		_, _, err = history.Tidy(ctx, st, r)
 	}
+	_ = history.CountSoon(ctx, st) // who asks for statistics counts what is left
 	if err != nil && v.verbose {
 		fmt.Fprintf(c.Err, "warning: old runs were not removed: %s\n", message(err))
 	}

@@ -92,7 +92,14 @@ func (c *command) printStats(s *statsJSON) error {
 		return err
 	}
 	r := s.Rows
-	fmt.Fprintf(c.Out, "\n%s: %d workflows, %d runs, %d attempts, %d transitions, %d requests, %d overrides\n",
-		bytesOf(s.Bytes), r.Workflows, r.Runs, r.Attempts, r.Transitions, r.Requests, r.Overrides)
+	fmt.Fprintf(c.Out, "\n%s: %d workflows, %d runs, %d attempts, %d transitions, %d requests, %d overrides, %d tallies\n",
+		bytesOf(s.Bytes), r.Workflows, r.Runs, r.Attempts, r.Transitions, r.Requests, r.Overrides, r.Tallies)
+	if r.Users+r.Tokens+r.Sessions+r.Audit+r.Registered > 0 {
+		fmt.Fprintf(c.Out, "accounts: %d users, %d tokens, %d sessions, %d audit entries, %d versions of workflows\n",
+			r.Users, r.Tokens, r.Sessions, r.Audit, r.Registered)
+	}
+	if r.Schedules > 0 {
+		fmt.Fprintf(c.Out, "schedules: %d, with %d expected times\n", r.Schedules, r.Firings)
+	}
 	return nil
 }

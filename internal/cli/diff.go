@@ -11,7 +11,6 @@ import (
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
-	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -120,7 +119,7 @@ func (c *command) workflowOf(cmd *cobra.Command, ref string) (*workflow.Workflow
 		return wf, unknownFile(err, ref)
 	}
 	var wf *workflow.Workflow
-	err := c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+	err := c.using(cmd, func(ctx context.Context, s Runs) error {
 		r, err := s.Find(ctx, id, "")
 		if err != nil {
 			return err

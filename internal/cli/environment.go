@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,6 +40,9 @@ const (
 // executioner/history.db under $XDG_STATE_HOME, which is ~/.local/state by default. A
 // file's path is absolute. An address has the password that is given beside it.
 func (c *command) databasePath() (string, error) {
+	if err := c.onlyHere(); err != nil {
+		return "", err
+	}
 	address, err := c.databaseAddress()
 	if err != nil {
 		return "", err
@@ -116,7 +120,7 @@ func (c *command) jobEnviron() []string {
 	return slices.DeleteFunc(local.Inherited(c.Environ), func(v string) bool {
 		name, value, _ := strings.Cut(v, "=")
 		switch name {
-		case addressFileVariable, passwordVariable, passwordFileVariable:
+		case addressFileVariable, passwordVariable, passwordFileVariable, tokenVariable, tokenFileVariable:
 			return true
 		case DatabaseVariable:
 			return c.Databases != nil && c.Databases.Show(value) != value
@@ -132,6 +136,9 @@ func (c *command) user() string {
 		if v := c.getenv(name); v != "" {
 			return v
 		}
+	}
+	if who, err := user.Current(); err == nil && who.Username != "" {
+		return who.Username
 	}
 	return "uid " + itoa(os.Getuid())
 }

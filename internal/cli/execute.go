@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
 )
@@ -30,7 +29,10 @@ type reporter interface {
 
 // execute runs what start begins, shows it, tells whoever is to be told, and returns
 // how it ended as a status.
-func (c *command) execute(cmd *cobra.Command, v view, start func(ctx context.Context, s *runs.Service) (*runs.Execution, error)) error {
+func (c *command) execute(cmd *cobra.Command, v view, start func(ctx context.Context, s Runs) (execution, error)) error {
+	if err := c.notThere(v); err != nil {
+		return err
+	}
 	trouble := &troubles{err: c.Err}
 	b, err := c.open(cmd, trouble.tell)
 	if err != nil {
@@ -41,15 +43,15 @@ func (c *command) execute(cmd *cobra.Command, v view, start func(ctx context.Con
 	return errors.Join(err, b.Close())
 }
 
-func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start func(ctx context.Context, s *runs.Service) (*runs.Execution, error)) error {
+func (c *command) executeOn(ctx context.Context, s Runs, v view, start func(ctx context.Context, s Runs) (execution, error)) error {
 	signals, release := c.Signals() // before anything runs that a signal would orphan
 	defer release()
 	e, err := start(ctx, s)
 	if err != nil {
 		return err
 	}
-	shown := c.reporter(ctx, s, v, e.Workflow.Application)
-	shown.begin(e.Attempt)
+	shown := c.reporter(ctx, s, v, e.About().Workflow.Application)
+	shown.begin(e.About())
 	stop := c.obey(e, signals, shown.note)
 	defer stop()
 	c.show(ctx, e, shown)
@@ -61,33 +63,26 @@ func (c *command) executeOn(ctx context.Context, s *runs.Service, v view, start 
 }
 
 // show passes the run's transitions to its main log and to whoever watches.
-func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
-	log, err := runs.OpenMainLog(e.Attempt)
+func (c *command) show(ctx context.Context, e execution, shown reporter) {
+	log, err := e.Log()
 	if err != nil {
 		fmt.Fprintf(c.Err, "warning: the run's log can't be written: %v\n", err)
 	}
-	follow, stopFollow := context.WithCancel(ctx)
-	defer stopFollow()
-	go func() { // a run that had to be given up has no last transition
-		<-e.Loop.Ended()
-		if _, err := e.Loop.Wait(); err != nil {
-			stopFollow()
-		}
-	}()
+	takenUp := e.About().TakenUp
 	flush := func() {
 		shown.flush()
 		if log != nil {
 			log.Flush()
 		}
 	}
-	for t, err := range e.Follow(follow, flush) {
+	for t, err := range e.Follow(ctx, flush) {
 		if err != nil {
 			break
 		}
 		shown.add(&t)
 		switch {
 		case log == nil:
-		case e.TakenUp != nil && t.Seq < e.TakenUp.Seq:
+		case takenUp != nil && t.Seq < takenUp.Seq:
 			log.Know(&t)
 		default:
 			log.Add(&t)
@@ -104,7 +99,7 @@ func (c *command) show(ctx context.Context, e *runs.Execution, shown reporter) {
 
 // obey turns signals into requests: the first stops the run's jobs with grace, the
 // second kills them.
-func (c *command) obey(e *runs.Execution, signals <-chan os.Signal, tell func(string)) (stop func()) {
+func (c *command) obey(e execution, signals <-chan os.Signal, tell func(string)) (stop func()) {
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -117,13 +112,10 @@ func (c *command) obey(e *runs.Execution, signals <-chan os.Signal, tell func(st
 			case sig = <-signals:
 			}
 			if n == 0 {
-				tell(fmt.Sprintf("executioner: %s: stopping the running jobs; once more kills them", sig))
-				e.Loop.Send(plan.Cancel{Reason: run.Interrupted, Detail: sig.String()})
+				tell(fmt.Sprintf("executioner: %s: %s", sig, e.Stop(sig.String())))
 				continue
 			}
-			tell(fmt.Sprintf("executioner: %s: killing the running jobs", sig))
-			e.Loop.Send(plan.Cancel{Reason: run.Interrupted, Detail: sig.String()}) // what cleans up has no time any more
-			e.Loop.Kill()
+			tell(fmt.Sprintf("executioner: %s: %s", sig, e.Kill(sig.String())))
 		}
 	}()
 	return func() {
@@ -133,8 +125,8 @@ func (c *command) obey(e *runs.Execution, signals <-chan os.Signal, tell func(st
 }
 
 // conclude shows how the run ended, sends mail, and returns the exit status.
-func (c *command) conclude(ctx context.Context, s *runs.Service, e *runs.Execution, v view, sum run.Summary) error {
-	r, err := s.Find(ctx, e.Run.String(), "")
+func (c *command) conclude(ctx context.Context, s Runs, e execution, v view, sum run.Summary) error {
+	r, err := s.Find(ctx, e.About().Run.String(), "")
 	if err != nil {
 		return err
 	}
@@ -150,7 +142,9 @@ func (c *command) conclude(ctx context.Context, s *runs.Service, e *runs.Executi
 	} else {
 		c.summarise(c.Out, d)
 	}
-	c.mail(ctx, d, e.Attempt)
+	if _, ours := e.(*executing); ours { // else the server tells whoever is to be told
+		c.mail(ctx, d, e.About())
+	}
 	return exitStatus(sum.State)
 }
 

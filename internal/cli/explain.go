@@ -30,7 +30,7 @@ without, those about the run, and why each job that did not succeed did not.`,
 		},
 		ValidArgsFunction: c.completeRunJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
 				d, err := c.details(ctx, s, args[0])
 				if err != nil {
 					return err

@@ -56,7 +56,7 @@ func (c *command) parse(path string) (*workflow.Workflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	wf, err := workflow.Load(src, host)
+	wf, err := c.loadFrom(src, host)
 	return wf, c.showProblems(err)
 }
 
@@ -95,7 +95,7 @@ func (c *command) source(path string) (workflow.Source, workflow.Host, error) {
 	dir, err := os.Getwd()
 	return workflow.Source{Name: path, Data: data}, workflow.Host{
 		Home: c.home(), Dir: dir, CheckDir: checkDir, CheckWhen: checkWhen(), CheckNames: checkNames(), CheckRule: checkRule(), Origin: true, ReadFile: readPart, Glob: filepath.Glob,
-		Now: time.Now(), Params: c.withKept(given), ParamsLater: c.later,
+		Now: time.Now(), Zones: time.LoadLocation, Params: c.withKept(given), ParamsLater: c.later,
 	}, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
 }
 

@@ -133,7 +133,7 @@ func (c *command) graphOf(cmd *cobra.Command, file, ref string) (*graph.Graph, e
 		return graph.Of(wf, nil), nil
 	}
 	var g *graph.Graph
-	err := c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+	err := c.using(cmd, func(ctx context.Context, s Runs) error {
 		d, err := c.details(ctx, s, ref)
 		if err != nil {
 			return err

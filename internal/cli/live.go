@@ -61,7 +61,9 @@ func (l *live) tick() {
 func (l *live) add(t *run.Transition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.counts.Apply(t)
+	c := &l.counts
+	c.Apply(t)
+	c.Total = max(c.Total, c.Running+c.Succeeded+c.Failed+c.Skipped+c.Cancelled) // jobs may come at run time
 	if t.Job != "" && !t.Mark() {
 		if t.To == run.Running {
 			l.running[t.Job] = t.At

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +48,7 @@ On a terminal control characters are left out; --raw shows the log as it is.`,
 			if err := f.check(args); err != nil {
 				return err
 			}
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
 				return c.logs(ctx, s, args, f)
 			})
 		},
@@ -75,23 +74,23 @@ func (f *logFlags) check(args []string) error {
 	return nil
 }
 
-func (c *command) logs(ctx context.Context, s *runs.Service, args []string, f *logFlags) error {
+func (c *command) logs(ctx context.Context, s Runs, args []string, f *logFlags) error {
 	d, err := c.details(ctx, s, args[0])
 	if err != nil {
 		return err
 	}
 	switch {
 	case f.all:
-		return c.allLogs(ctx, &d, f)
+		return c.allLogs(ctx, s, &d, f)
 	case len(args) == 1:
-		return lostLog(c.log(ctx, s, d.View.Run, d.View.Log, f), "run %d has no log: %s is not there", d.View.Run, d.View.Log)
+		return lostLog(c.log(ctx, s, d.View.Run, "", d.View.Log, f), "run %d has no log: %s is not there", d.View.Run, d.View.Log)
 	}
 	i, err := runs.JobIn(d.Workflow, run.JobID(args[1]))
 	if err != nil {
 		return err
 	}
 	j := &d.View.Jobs[i]
-	err = c.log(ctx, s, d.View.Run, j.Log, f)
+	err = c.log(ctx, s, d.View.Run, j.ID, j.Log, f)
 	if fault.CodeOf(err) == fault.NotFound {
 		return noJobLog(&d.View, j)
 	}
@@ -120,35 +119,8 @@ func noJobLog(v *runs.View, j *runs.JobView) error {
 }
 
 // log shows one log file.
-func (c *command) log(ctx context.Context, s *runs.Service, id run.ID, path string, f *logFlags) error {
-	w := c.logWriter(f)
-	from := int64(0)
-	if f.tail >= 0 {
-		end, at, err := tailAt(path, f.tail)
-		if err != nil && (fault.CodeOf(err) != fault.NotFound || !f.follow) {
-			return err
-		}
-		if _, err := w.Write(end); err != nil {
-			return fault.Wrap(err, fault.Unavailable, "the output can't be written")
-		}
-		from = at
-	}
-	if !f.follow && f.tail >= 0 {
-		return nil
-	}
-	var failed error
-	err := joblog.Follow(ctx, path, from, w, func() bool {
-		if !f.follow {
-			return true
-		}
-		var ended bool
-		ended, failed = s.Ended(ctx, id)
-		return ended || failed != nil
-	})
-	if failed != nil {
-		return failed
-	}
-	return err
+func (c *command) log(ctx context.Context, s Runs, id run.ID, job run.JobID, path string, f *logFlags) error {
+	return s.Log(ctx, log{run: id, job: job, path: path, tail: f.tail, follow: f.follow}, c.logWriter(f))
 }
 
 // tailAt returns the last lines of a file and the place behind them. A job may write
@@ -188,7 +160,7 @@ func (c *command) logWriter(f *logFlags) io.Writer {
 }
 
 // allLogs shows the logs of all jobs that have one.
-func (c *command) allLogs(ctx context.Context, d *runs.Details, f *logFlags) error {
+func (c *command) allLogs(ctx context.Context, s Runs, d *runs.Details, f *logFlags) error {
 	p := c.paint()
 	shown := 0
 	for i := range d.View.Jobs {
@@ -199,7 +171,7 @@ func (c *command) allLogs(ctx context.Context, d *runs.Details, f *logFlags) err
 			before = ""
 		}
 		head := &onFirstWrite{w: c.Out, head: before + p.bold(header) + "\n"}
-		switch err := c.oneOfAll(ctx, head, j.Log, f); {
+		switch err := c.oneOfAll(ctx, s, head, log{run: d.View.Run, job: j.ID, path: j.Log, tail: f.tail}, f); {
 		case fault.CodeOf(err) == fault.NotFound:
 			continue // it has not run
 		case err != nil:
@@ -214,20 +186,12 @@ func (c *command) allLogs(ctx context.Context, d *runs.Details, f *logFlags) err
 	return nil
 }
 
-func (c *command) oneOfAll(ctx context.Context, head *onFirstWrite, path string, f *logFlags) error {
+func (c *command) oneOfAll(ctx context.Context, s Runs, head *onFirstWrite, l log, f *logFlags) error {
 	var w io.Writer = head
 	if c.Terminal() > 0 && !f.raw {
 		w = joblog.NewSanitizer(head)
 	}
-	if f.tail >= 0 {
-		end, _, err := tailAt(path, f.tail)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(w, bytes.NewReader(end))
-		return fault.Wrap(err, fault.Unavailable, "the output can't be written")
-	}
-	return joblog.Follow(ctx, path, 0, w, func() bool { return true })
+	return s.Log(ctx, l, w)
 }
 
 // onFirstWrite writes a header before the first thing that is written to w.

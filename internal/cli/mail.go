@@ -17,6 +17,16 @@ import (
 // mail tells whoever the workflow names how the run ended. The result has been
 // recorded and shown by then: a mail that can't be sent is reported and changes nothing.
 func (c *command) mail(ctx context.Context, d runs.Details, a runs.Attempt) {
+	if err := c.mailOf(ctx, d, a); err != nil {
+		fmt.Fprintf(c.Err, "executioner: the mail to %s was not sent: %v\n", clean(strings.Join(a.Workflow.Mail.To, ", ")), err)
+		if hint := fault.HintOf(err); hint != "" {
+			fmt.Fprintf(c.Err, "  → %s\n", hint)
+		}
+	}
+}
+
+// mailOf sends the mail of an attempt that has ended, if its workflow asks for one.
+func (c *command) mailOf(ctx context.Context, d runs.Details, a runs.Attempt) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -24,14 +34,9 @@ func (c *command) mail(ctx context.Context, d runs.Details, a runs.Attempt) {
 	m := notify.New(a.Workflow.Mail, c.mailPassword(a), host)
 	success := d.View.State == run.Success
 	if !m.Wanted(success) {
-		return
+		return nil
 	}
-	if err := c.sendMail(ctx, d, m, success); err != nil {
-		fmt.Fprintf(c.Err, "executioner: the mail to %s was not sent: %v\n", clean(strings.Join(m.To, ", ")), err)
-		if hint := fault.HintOf(err); hint != "" {
-			fmt.Fprintf(c.Err, "  → %s\n", hint)
-		}
-	}
+	return c.sendMail(ctx, d, m, success)
 }
 
 func (c *command) sendMail(ctx context.Context, d runs.Details, m notify.Mail, success bool) error {

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/run"
-	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
@@ -24,7 +23,7 @@ and why is kept beside how the job really ended.`,
 		Args:              atLeast(2, "a run and its jobs"),
 		ValidArgsFunction: c.completeRunJobs(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
 				r, err := s.Find(ctx, args[0], "")
 				if err != nil {
 					return err
@@ -49,7 +48,7 @@ type markJSON struct {
 }
 
 // mark declares jobs successful and tells what was recorded.
-func (c *command) mark(ctx context.Context, s *runs.Service, r store.Run, jobs []run.JobID, note string) error {
+func (c *command) mark(ctx context.Context, s Runs, r store.Run, jobs []run.JobID, note string) error {
 	made, err := s.MarkSuccess(ctx, r, jobs, c.user(), note)
 	if err != nil {
 		return err
@@ -57,6 +56,7 @@ func (c *command) mark(ctx context.Context, s *runs.Service, r store.Run, jobs [
 	m := markJSON{Run: r.ID, Attempt: r.Attempt.Number, Marked: []run.JobID{}, Already: []run.JobID{}, By: c.user(), Note: note}
 	marked := make(map[run.JobID]bool)
 	for _, o := range made {
+		m.By = o.By // a server knows who asked it
 		marked[o.Job] = true
 		m.Marked = append(m.Marked, o.Job)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/legacy"
-	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
@@ -125,7 +124,7 @@ func (c *command) markOld(cmd *cobra.Command, o *oldFlags) error {
 		return fault.New(fault.Usage, "--mark-success needs -r RUN and -j JOBS").
 			WithHint("for example: executioner --mark-success -r 12 -j load,report")
 	}
-	return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+	return c.using(cmd, func(ctx context.Context, s Runs) error {
 		r, err := s.Find(ctx, o.runID, "")
 		if err != nil {
 			return err
@@ -155,13 +154,13 @@ func (c *command) listOld(cmd *cobra.Command, args []string, limit int) error {
 	if len(args) == 1 {
 		f.Application = args[0]
 	}
-	return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+	return c.using(cmd, func(ctx context.Context, s Runs) error {
 		return c.listRuns(ctx, s, f)
 	})
 }
 
 func (c *command) showOld(cmd *cobra.Command, ref string) error {
-	return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+	return c.using(cmd, func(ctx context.Context, s Runs) error {
 		return c.showRun(ctx, s, ref, false)
 	})
 }

@@ -151,7 +151,7 @@ func (c *command) completeRunParams(cmd *cobra.Command, args []string, word stri
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	directive := cobra.ShellCompDirectiveNoFileComp
-	offered, _ := c.completing(cmd, func(ctx context.Context, s *runs.Service) (offered []cobra.Completion, err error) {
+	offered, _ := c.completing(cmd, func(ctx context.Context, s Runs) (offered []cobra.Completion, err error) {
 		application, _ := cmd.Flags().GetString("application")
 		r, err := c.toResume(ctx, s, args, application)
 		if err != nil {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/mask"
-	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -81,18 +81,19 @@ func (c *command) plan(cmd *cobra.Command, file string, f *planFlags) error {
 	if err != nil {
 		return err
 	}
+	told := c.foresee(cmd.Context(), p)
 	if c.json {
-		c.printJSON(c.Out, planView(p))
+		c.printJSON(c.Out, planView(p, told))
 		return nil
 	}
-	return c.printPlan(p, file, f)
+	return c.printPlan(p, told, file, f)
 }
 
 // usual returns how long a run usually takes. A history that can't be read is no
 // reason not to show a plan.
 func (c *command) usual(ctx context.Context, application string) *runs.Usual {
 	var usual *runs.Usual
-	err := c.peek(ctx, func(s *runs.Service) (err error) {
+	err := c.peek(ctx, func(s Runs) (err error) {
 		usual, err = s.Usual(ctx, application)
 		return err
 	})
@@ -114,7 +115,7 @@ func (c *command) previewRun(ctx context.Context, file string, opt runs.Options)
 // empty file stands for the stored workflow.
 func (c *command) previewResume(ctx context.Context, ref, file string, req runs.Resume) (*runs.Preview, error) {
 	var p *runs.Preview
-	err := c.peek(ctx, func(s *runs.Service) error {
+	err := c.peek(ctx, func(s Runs) error {
 		r, err := s.Find(ctx, ref, "")
 		if err != nil {
 			return err
@@ -146,76 +147,28 @@ func (c *command) previewResume(ctx context.Context, ref, file string, req runs.
 	return p, err
 }
 
-// planJSON is plan --json. Durations are missing where they are not known.
+// planJSON is plan --json: what a server says of a plan, and what is known here besides.
 type planJSON struct {
-	Application     string        `json:"application"`
-	File            string        `json:"file,omitempty"`
-	Run             run.ID        `json:"run,omitempty"` // that would be resumed
-	Attempt         int           `json:"attempt"`
-	Jobs            int           `json:"jobs"` // in the workflow
-	Workers         int           `json:"workers"`
-	Order           []plannedJob  `json:"order"`
-	Waves           [][]run.JobID `json:"waves"`
-	CriticalPath    []run.JobID   `json:"critical_path"`
-	CriticalSeconds *float64      `json:"critical_path_seconds,omitempty"`
-	Seconds         *float64      `json:"expected_seconds,omitempty"`
-	BasedOn         run.ID        `json:"based_on_run,omitempty"` // whose durations these are
-	Skipped         []skippedJob  `json:"skipped"`
+	wire.Plan
+	Order []plannedJob `json:"order"`
 }
 
 type plannedJob struct {
-	ID      run.JobID     `json:"id"`
-	Seconds *float64      `json:"usual_seconds,omitempty"`
-	When    string        `json:"when,omitempty"`
-	Always  bool          `json:"always,omitempty"`
-	Hook    workflow.Hook `json:"hook,omitempty"`
-	MayFail bool          `json:"continue_on_error,omitempty"`
+	wire.PlannedJob
+	// Changed says of a job with inputs or outputs whether its command would run.
+	Changed *foresight `json:"changed,omitempty"`
 }
 
-type skippedJob struct {
-	ID     run.JobID  `json:"id"`
-	Reason run.Reason `json:"reason"`
-	Why    string     `json:"why"`
-}
-
-func planView(p *runs.Preview) planJSON {
-	v := planJSON{
-		Application: p.Workflow.Application, File: p.Workflow.File, Run: p.Run, Attempt: p.Attempt,
-		Jobs: len(p.Workflow.Jobs), Workers: p.Workers, Waves: make([][]run.JobID, len(p.Waves)),
-		CriticalPath: ids(p, p.Critical),
-		Order:        make([]plannedJob, len(p.Starts)), Skipped: make([]skippedJob, len(p.Skipped)),
-	}
-	for n, i := range p.Starts {
-		j := &p.Workflow.Jobs[i]
-		v.Order[n] = plannedJob{ID: j.ID, When: j.When, Always: j.Always, Hook: j.Hook, MayFail: j.ContinueOnError}
-		if d, ok := p.Expected(i); ok {
-			v.Order[n].Seconds = inSeconds(d)
+func planView(p *runs.Preview, told foreseen) planJSON {
+	v := planJSON{Plan: wire.PlanOf(p)}
+	v.Order = make([]plannedJob, len(v.Plan.Order))
+	for n, j := range v.Plan.Order {
+		v.Order[n].PlannedJob = j
+		if f, ok := told[j.ID]; ok {
+			v.Order[n].Changed = &f
 		}
 	}
-	for n, wave := range p.Waves {
-		v.Waves[n] = ids(p, wave)
-	}
-	for n, s := range p.Skipped {
-		v.Skipped[n] = skippedJob{p.Workflow.Jobs[s.Job].ID, s.Reason, skippedPlan(p, s)}
-	}
-	if d, known := critical(p); known {
-		v.CriticalSeconds = inSeconds(d)
-	}
-	if p.Took > 0 {
-		v.Seconds = inSeconds(p.Took)
-	}
-	if p.Usual != nil {
-		v.BasedOn = p.Usual.Run
-	}
 	return v
-}
-
-func ids(p *runs.Preview, jobs []int) []run.JobID {
-	list := make([]run.JobID, len(jobs))
-	for n, i := range jobs {
-		list[n] = p.Workflow.Jobs[i].ID
-	}
-	return list
 }
 
 func inSeconds(d time.Duration) *float64 {
@@ -223,22 +176,9 @@ func inSeconds(d time.Duration) *float64 {
 	return &s
 }
 
-// critical returns how long the critical path usually takes, and whether that is known.
-func critical(p *runs.Preview) (time.Duration, bool) {
-	var sum time.Duration
-	for _, i := range p.Critical {
-		d, ok := p.Expected(i)
-		if !ok && p.Workflow.Jobs[i].Command != "" {
-			return 0, false
-		}
-		sum += d
-	}
-	return sum, len(p.Critical) > 0 && p.Usual != nil
-}
-
 // printPlan writes the plan for a person. A workflow may have a million jobs, so all
 // of it goes through one buffer.
-func (c *command) printPlan(p *runs.Preview, file string, f *planFlags) error {
+func (c *command) printPlan(p *runs.Preview, told foreseen, file string, f *planFlags) error {
 	out := bufio.NewWriterSize(c.Out, 1<<16)
 	paint := c.paint()
 	fmt.Fprintf(out, "%s: %s, %d to run, at most %d at once\n",
@@ -249,7 +189,7 @@ func (c *command) printPlan(p *runs.Preview, file string, f *planFlags) error {
 	if p.Took > 0 {
 		fmt.Fprintf(out, "usually takes %s (from run %d)\n", runs.Short(p.Took), p.Usual.Run)
 	}
-	printOrder(out, p)
+	printOrder(out, p, told)
 	printWaves(out, p)
 	printCritical(out, p)
 	printSkipped(out, p)
@@ -257,18 +197,19 @@ func (c *command) printPlan(p *runs.Preview, file string, f *planFlags) error {
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
 }
 
-func printOrder(out *bufio.Writer, p *runs.Preview) {
+func printOrder(out *bufio.Writer, p *runs.Preview, told foreseen) {
 	if len(p.Starts) == 0 {
 		fmt.Fprint(out, "\nno job would run\n")
 		return
 	}
 	fmt.Fprintf(out, "\norder of starts%s\n", assumed(p))
 	var t table
+	say := func(j *workflow.Job) string { return joined(peculiar(j), told[j.ID].Text) }
 	for n := 0; n < len(p.Starts); {
 		i := p.Starts[n]
 		j := &p.Workflow.Jobs[i]
-		if many := together(p.Workflow, p.Starts[n:], peculiar); many > 1 {
-			t.add(fmt.Sprintf("%d-%d", n+1, n+many), fmt.Sprintf("%s (%d jobs)", oneLine(string(written(j))), many), "", oneLine(peculiar(j)))
+		if many := together(p.Workflow, p.Starts[n:], say); many > 1 {
+			t.add(fmt.Sprintf("%d-%d", n+1, n+many), fmt.Sprintf("%s (%d jobs)", oneLine(string(written(j))), many), "", oneLine(say(j)))
 			n += many
 			continue
 		}
@@ -277,7 +218,7 @@ func printOrder(out *bufio.Writer, p *runs.Preview) {
 			usual = "usually " + runs.Short(d)
 		}
 		n++
-		t.add(itoa(n), oneLine(string(j.ID)), usual, oneLine(peculiar(j)))
+		t.add(itoa(n), oneLine(string(j.ID)), usual, oneLine(say(j)))
 	}
 	t.write(out, "  ", nil)
 }
@@ -299,6 +240,9 @@ func peculiar(j *workflow.Job) string {
 	if j.Always {
 		all = append(all, "always")
 	}
+	if j.Each != nil {
+		all = append(all, j.Each.Text()+", known when it has run")
+	}
 	if j.When != "" {
 		all = append(all, "when "+j.When)
 	}
@@ -306,6 +250,14 @@ func peculiar(j *workflow.Job) string {
 		all = append(all, "may fail")
 	}
 	return strings.Join(all, ", ")
+}
+
+// joined returns two remarks as one, either of which may be empty.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + ", " + b
 }
 
 func printWaves(out *bufio.Writer, p *runs.Preview) {
@@ -340,7 +292,7 @@ func printCritical(out *bufio.Writer, p *runs.Preview) {
 		return
 	}
 	usual := ""
-	if d, known := critical(p); known {
+	if d, known := wire.Critical(p); known {
 		usual = fmt.Sprintf(", usually %s (from run %d)", runs.Short(d), p.Usual.Run)
 	}
 	fmt.Fprintf(out, "\ncritical path: %s%s\n  ", plural(len(p.Critical), "job"), usual)
@@ -354,51 +306,9 @@ func printSkipped(out *bufio.Writer, p *runs.Preview) {
 	fmt.Fprint(out, "\nnot run\n")
 	var t table
 	for _, s := range p.Skipped {
-		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), oneLine(skippedPlan(p, s)))
+		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), oneLine(wire.SkippedWhy(p, s)))
 	}
 	t.write(out, "  ", nil)
-}
-
-// skippedPlan says why a job would not run.
-func skippedPlan(p *runs.Preview, s runs.SkippedJob) string {
-	j := &p.Workflow.Jobs[s.Job]
-	switch s.Reason {
-	case run.SkipRequested:
-		return "skipped because --skip names it; what depends on it goes on"
-	case run.AlreadySucceeded:
-		return "it has succeeded already"
-	case run.NotSelected:
-		return "left out by --failed-only: it did not fail"
-	case run.FailuresAllowed:
-		return "it failed, and may"
-	case run.ConditionFalse:
-		return "its condition did not hold, and --failed-only asks for failed jobs"
-	case run.DependencySkipped:
-		if s.Cause == "" {
-			return "what it depends on was skipped"
-		}
-		return "it depends on " + string(s.Cause) + ", which would be skipped"
-	case run.NotNeeded:
-		return notNeeded(p.Workflow, j, s.Cause)
-	default:
-		return string(s.Reason)
-	}
-}
-
-// notNeeded says when a job would run that waits for another ending than success.
-func notNeeded(wf *workflow.Workflow, j *workflow.Job, cause run.JobID) string {
-	switch {
-	case j.Hook == workflow.HookFailure:
-		return "at the end (on_failure): only if the run does not succeed"
-	case j.Hook == workflow.HookSuccess:
-		return "at the end (on_success): only if the run succeeds"
-	}
-	for n, need := range j.Needs {
-		if wf.Jobs[need].ID == cause {
-			return "only on " + string(j.Ending(n)) + " of " + string(cause)
-		}
-	}
-	return "what it waits for ended otherwise"
 }
 
 // runLine is the command that does what was planned.
@@ -419,6 +329,8 @@ func (c *command) runLine(p *runs.Preview, file string, f *planFlags) string {
 	flag(f.workers > 0, "--workers "+itoa(f.workers))
 	flag(f.sequential, "--sequential")
 	flag(f.continueOnError, "--continue-on-error")
+	flag(f.force, "--force")
+	flag(len(f.forceJobs) > 0, "--force-job "+quote(strings.Join(f.forceJobs, ",")))
 	flag(len(f.skip) > 0, "--skip "+quote(strings.Join(f.skip, ",")))
 	own, _ := parseEnv(f.env) // it was read once already
 	for _, v := range own {

@@ -19,7 +19,7 @@ type view struct {
 }
 
 // reporter returns what fits the view and the terminal.
-func (c *command) reporter(ctx context.Context, s *runs.Service, v view, application string) reporter {
+func (c *command) reporter(ctx context.Context, s Runs, v view, application string) reporter {
 	switch {
 	case v.json:
 		return &jsonLines{c: c}

@@ -110,7 +110,7 @@ func (c *command) reproOf(ctx context.Context, ref string, job run.JobID, f *rep
 		return nil, err
 	}
 	var src *repro.Source
-	err = c.peek(ctx, func(s *runs.Service) error {
+	err = c.peekHere(ctx, func(s *runs.Service) error {
 		r, err := s.Find(ctx, ref, "")
 		if err != nil {
 			return err

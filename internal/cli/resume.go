@@ -33,7 +33,8 @@ Without RUN it is the newest run that did not succeed, of one application with
 --application. RUN may also be one that succeeded, to run jobs again with --from.
 
 The workflow is the one that was stored with the run. With --with-current the file
-is read again, and what changed since is shown first.`,
+is read again, and what changed since is shown first; of a registered workflow it is the
+newest version that is enabled.`,
 		Example: `  executioner resume
   executioner resume 12 --failed-only
   executioner resume @latest --from load_customers`,
@@ -49,7 +50,7 @@ is read again, and what changed since is shown first.`,
 	f.exclusive(cmd)
 	cmd.Flags().BoolVar(&f.failedOnly, "failed-only", false, "run only the jobs that failed")
 	cmd.Flags().StringArrayVar(&f.from, "from", nil, "run these `JOBS` and all that depends on them again, even if they succeeded")
-	cmd.Flags().BoolVar(&f.current, "with-current", false, "use the workflow file as it is now, and show what changed")
+	cmd.Flags().BoolVar(&f.current, "with-current", false, "use the workflow file as it is now, or the newest version of the registered workflow, and show what changed")
 	cmd.Flags().StringVar(&f.file, "file", "", "with --with-current: the workflow `FILE`, when it has moved")
 	cmd.Flags().StringVarP(&f.application, "application", "a", "", "without RUN: the newest run of this application")
 	c.jsonFlag(cmd, "one JSON object per line for each change, and the run at the end")
@@ -66,7 +67,7 @@ func (c *command) resume(cmd *cobra.Command, args []string, f *resumeFlags) erro
 		return err
 	}
 	f.view.json = c.json
-	return c.execute(cmd, f.view, func(ctx context.Context, s *runs.Service) (*runs.Execution, error) {
+	return c.execute(cmd, f.view, func(ctx context.Context, s Runs) (execution, error) {
 		r, err := c.toResume(ctx, s, args, f.application)
 		if err != nil {
 			return nil, err
@@ -82,7 +83,14 @@ func (c *command) resume(cmd *cobra.Command, args []string, f *resumeFlags) erro
 		if err := c.regiven(&req); err != nil {
 			return nil, err
 		}
-		if f.current {
+		switch before, err := runs.StoredOptions(r); {
+		case err != nil:
+			return nil, err
+		case f.current && f.file == "" && before.Registered != "":
+			if err := c.newest(ctx, s, r, before.Registered, &req); err != nil {
+				return nil, err
+			}
+		case f.current:
 			if req.Current, err = c.current(ctx, s, r, f.file); err != nil {
 				return nil, err
 			}
@@ -91,7 +99,7 @@ func (c *command) resume(cmd *cobra.Command, args []string, f *resumeFlags) erro
 	})
 }
 
-func (c *command) toResume(ctx context.Context, s *runs.Service, args []string, application string) (store.Run, error) {
+func (c *command) toResume(ctx context.Context, s Runs, args []string, application string) (store.Run, error) {
 	if len(args) == 0 {
 		return s.Resumable(ctx, application)
 	}
@@ -99,7 +107,7 @@ func (c *command) toResume(ctx context.Context, s *runs.Service, args []string, 
 }
 
 // current reads a run's workflow file as it is now and tells what changed since.
-func (c *command) current(ctx context.Context, s *runs.Service, r store.Run, file string) (*workflow.Workflow, error) {
+func (c *command) current(ctx context.Context, s Runs, r store.Run, file string) (*workflow.Workflow, error) {
 	if file == "" {
 		file = r.File
 	}

@@ -48,6 +48,7 @@ each thing happened. It needs no server and no set-up.
 	root.CompletionOptions.DisableDefaultCmd = true // ours says more
 	root.PersistentFlags().StringVar(&c.database, "database", "", "`ADDRESS` of the history: a file, postgres://… or oracle://… (default $"+DatabaseVariable+", or executioner/history.db in $XDG_STATE_HOME)")
 	_ = root.MarkPersistentFlagFilename("database")
+	root.PersistentFlags().StringVar(&c.server, "server", "", "work with the runs of the server at this `URL`: https://HOST:PORT or unix:///PATH (default $"+serverVariable+")")
 	old.flags(root)
 	c.paramFlagOf(root, c.completeOldParams(old))
 	root.SetFlagErrorFunc(wrongFlag)
@@ -121,9 +122,10 @@ type group struct {
 func (c *command) groups() []group {
 	return []group{
 		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.lintCommand(), c.showCommand(), c.paramsCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
-		{"Tools for workflow files", []*cobra.Command{c.fmtCommand(), c.graphCommand(), c.diffCommand(), c.mergeCommand(), c.extractCommand(), c.convertCommand(), c.migrateCommand(), c.schemaCommand(), c.simulateCommand(), c.testCommand()}},
-		{"Runs", []*cobra.Command{c.runsCommand(), c.logsCommand(), c.explainCommand(), c.reproCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
-		{"Other", []*cobra.Command{c.dbCommand(), c.doctorCommand(), c.versionCommand(), c.completionCommand()}},
+		{"Tools for workflow files", []*cobra.Command{c.fmtCommand(), c.graphCommand(), c.diffCommand(), c.mergeCommand(), c.extractCommand(), c.convertCommand(), c.migrateCommand(), c.schemaCommand(), c.simulateCommand(), c.scheduleCommand(), c.testCommand()}},
+		{"Runs", []*cobra.Command{c.runsCommand(), c.statsCommand(), c.logsCommand(), c.explainCommand(), c.reproCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
+		{"Service", []*cobra.Command{c.serveCommand(), c.workflowCommand(), c.userCommand(), c.tokenCommand(), c.auditCommand()}},
+		{"Other", []*cobra.Command{c.notifyCommand(), c.incidentCommand(), c.dbCommand(), c.doctorCommand(), c.versionCommand(), c.completionCommand()}},
 	}
 }
 
@@ -181,7 +183,7 @@ func elsewhere(word string) string {
 		return "validate"
 	case "why":
 		return "explain"
-	case "backup", "import", "prune", "stats":
+	case "backup", "import", "prune":
 		return "db " + word
 	}
 	return ""

@@ -16,7 +16,8 @@ import (
 type how struct {
 	parallel, sequential, continueOnError bool
 	workers                               int
-	skip, env                             []string
+	skip, env, forceJobs                  []string
+	force                                 bool
 	durability                            *string
 	view                                  view
 	workersGiven                          func() bool
@@ -43,6 +44,8 @@ func (h *how) planFlags(cmd *cobra.Command) {
 	f.BoolVar(&h.sequential, "sequential", false, "run one job at a time, in file order")
 	f.BoolVar(&h.continueOnError, "continue-on-error", false, "after a failure go on with what does not depend on it")
 	f.StringArrayVar(&h.skip, "skip", nil, "skip these `JOBS` (comma-separated, repeatable); what needs them goes on")
+	f.BoolVar(&h.force, "force", false, "run jobs although nothing changed that they read or make")
+	f.StringArrayVar(&h.forceJobs, "force-job", nil, "the same for these `JOBS` (comma-separated, repeatable)")
 	f.StringArrayVar(&h.env, "env", nil, "set `NAME=VALUE` for every job (repeatable; NAME=V,NAME2=V2 also works)")
 }
 
@@ -64,7 +67,7 @@ func (h *how) options() (runs.Options, error) {
 	}
 	return runs.Options{
 		Workers: h.workers, Parallel: (h.parallel || h.workers > 1) && !h.sequential, Sequential: h.sequential,
-		ContinueOnError: h.continueOnError, Skip: jobIDs(h.skip), Env: env,
+		ContinueOnError: h.continueOnError, Skip: jobIDs(h.skip), Env: env, Force: h.force, ForceJobs: jobIDs(h.forceJobs),
 	}, nil
 }
 
@@ -148,7 +151,8 @@ func (c *command) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run a workflow",
-		Long: `Run a workflow from a file, or from the standard input with "-".
+		Long: `Run a workflow from a file, or from the standard input with "-". With a server, FILE may also
+be NAME or NAME@VERSION of a workflow that is registered there, where there is no such file.
 
 On a terminal the progress is shown live, otherwise one line for each change.
 The exit code tells the result: 0 all succeeded, 1 a job failed, 130 interrupted.
@@ -158,7 +162,7 @@ Ctrl-C stops the running jobs with grace, once more kills them; the run can be r
   executioner run nightly.yaml -p day=2026-01-31 -p @site.yaml
   executioner run nightly.yaml --json | jq -r 'select(.to == "FAILED").job'`,
 		Args:              exactly(1, "the workflow file"),
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: c.completeToRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.run(cmd, args[0], h)
 		},
@@ -176,6 +180,9 @@ func (c *command) run(cmd *cobra.Command, file string, h *how) error {
 	if err != nil {
 		return err
 	}
+	if c.isRegistered(file) {
+		return c.runRegistered(cmd, file, h, opt)
+	}
 	wf, err := c.loadToRun(cmd.Context(), file)
 	if err != nil {
 		return err
@@ -185,7 +192,7 @@ func (c *command) run(cmd *cobra.Command, file string, h *how) error {
 	}
 	h.view.json = c.json
 	made := c.newHistory()
-	return c.execute(cmd, h.view, func(ctx context.Context, s *runs.Service) (*runs.Execution, error) {
+	return c.execute(cmd, h.view, func(ctx context.Context, s Runs) (execution, error) {
 		c.beforeRun(ctx, s, wf.Application, made)
 		return s.Submit(ctx, wf, opt)
 	})

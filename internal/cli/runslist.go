@@ -47,7 +47,7 @@ as how long ago: 90m, 24h, 7d.`,
 			if err != nil {
 				return err
 			}
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
 				return c.listRuns(ctx, s, filter)
 			})
 		},
@@ -160,7 +160,7 @@ type runsJSON struct {
 }
 
 // listRuns shows runs, one page of them.
-func (c *command) listRuns(ctx context.Context, s *runs.Service, f store.Filter) error {
+func (c *command) listRuns(ctx context.Context, s Runs, f store.Filter) error {
 	ask := f
 	if f.Limit > 0 {
 		ask.Limit++ // one more tells whether there is another page

@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/fingerprint"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
 )
 
 func (c *command) runsShowCommand() *cobra.Command {
-	all := false
+	all, critical := false, false
 	cmd := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a run, its jobs, and what to do next",
@@ -29,18 +30,22 @@ jobs those that are alike and need no look are one line, unless --all is given.`
 		Args:              exactly(1, "a run"),
 		ValidArgsFunction: c.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.using(cmd, func(ctx context.Context, s *runs.Service) error {
+			return c.using(cmd, func(ctx context.Context, s Runs) error {
+				if critical {
+					return c.showCritical(ctx, s, args[0])
+				}
 				return c.showRun(ctx, s, args[0], all)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "a line for each job, however many")
+	cmd.Flags().BoolVar(&critical, "critical-path", false, "show which jobs made the run as long as it was, and how much time the others had left")
 	c.jsonFlag(cmd, "the run and its jobs")
 	return cmd
 }
 
 // details finds a run and all that belongs to it, with secrets hidden.
-func (c *command) details(ctx context.Context, s *runs.Service, ref string) (runs.Details, error) {
+func (c *command) details(ctx context.Context, s Runs, ref string) (runs.Details, error) {
 	r, err := s.Find(ctx, ref, "")
 	if err != nil {
 		return runs.Details{}, err
@@ -52,7 +57,7 @@ func (c *command) details(ctx context.Context, s *runs.Service, ref string) (run
 	return d, c.maskView(&d)
 }
 
-func (c *command) showRun(ctx context.Context, s *runs.Service, ref string, all bool) error {
+func (c *command) showRun(ctx context.Context, s Runs, ref string, all bool) error {
 	d, err := c.details(ctx, s, ref)
 	if err != nil {
 		return err
@@ -80,6 +85,9 @@ func (c *command) showTotals(w *bufio.Writer, d *runs.Details) {
 		p.state(v.State, v.State.String()), runWhy(v))
 	if v.File != "" {
 		fmt.Fprintf(w, "  file       %s\n", oneLine(name(v.File)))
+	}
+	if v.Registered != "" {
+		fmt.Fprintf(w, "  workflow   %s (registered)\n", oneLine(v.Registered))
 	}
 	fmt.Fprintf(w, "  directory  %s\n", oneLine(v.WorkingDir))
 	fmt.Fprintf(w, "  started    %s\n", stamp(v.StartedAt))
@@ -170,6 +178,8 @@ func jobWhy(j *runs.JobView) string {
 		return "not started: " + string(j.Reason)
 	case j.State == run.Skipped:
 		return oneLine(skippedWhy(j))
+	case j.Reason == run.UpToDate, strings.HasPrefix(j.Detail, fingerprint.Ran):
+		return oneLine(j.Detail)
 	default:
 		return ""
 	}
@@ -198,7 +208,7 @@ func showFailed(w io.Writer, jobs []runs.JobView, all bool) {
 
 // showLeft tells what a program that is gone left running: until it has ended the run
 // can't be resumed.
-func (c *command) showLeft(ctx context.Context, s *runs.Service, w io.Writer, v *runs.View) error {
+func (c *command) showLeft(ctx context.Context, s Runs, w io.Writer, v *runs.View) error {
 	if v.Reason != run.EngineLost {
 		return nil
 	}

@@ -206,10 +206,12 @@ func (a *assumption) play(job, try int) simulate.Play {
 		code = 1
 	}
 	p := simulate.Exit(code, a.length[job])
-	if a.from[job] == fromHistory && a.wf.Jobs[job].Command != "" {
+	j := &a.wf.Jobs[job]
+	switch {
+	case a.from[job] == fromHistory && j.Command != "", j.Each != nil: // which stands for what nobody knows yet
 		return p
 	}
-	return simulate.Of(&a.wf.Jobs[job], p)
+	return simulate.Of(j, p)
 }
 
 // conditions returns what evaluates the conditions of a workflow that is not run.

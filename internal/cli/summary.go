@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
 )
@@ -100,7 +99,7 @@ func (c *command) summariseFailed(w io.Writer, d runs.Details) {
 		}
 		fmt.Fprintf(w, "  log: %s\n", name(j.Log))
 		if shown <= 3 && j.Reason != run.StartFailed {
-			c.tail(w, j.Log)
+			c.tail(w, log{run: d.View.Run, job: j.ID, path: j.Log, tail: summaryTail})
 		}
 	}
 	if shown > summaryJobs {
@@ -138,8 +137,8 @@ func allowed(j *runs.JobView) string {
 }
 
 // tail prints the last lines of what a job's last try wrote into its log.
-func (c *command) tail(w io.Writer, path string) {
-	last, err := joblog.Tail(path, summaryTail, summaryBytes)
+func (c *command) tail(w io.Writer, l log) {
+	last, err := c.lastLines(l)
 	if err != nil || len(last) == 0 {
 		return
 	}
@@ -336,10 +335,10 @@ func advised(jobs []runs.JobView, is func(*runs.JobView) bool) []string {
 	return ids
 }
 
-// databaseFlag repeats --database in a command to copy, when it was given.
+// databaseFlag repeats --database or --server in a command to copy, when it was given.
 func (c *command) databaseFlag() string {
 	if c.database == "" {
-		return ""
+		return c.serverFlag()
 	}
 	return " --database " + quote(c.database)
 }

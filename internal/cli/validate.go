@@ -18,7 +18,9 @@ func (c *command) validateCommand() *cobra.Command {
 		Long: `Check workflow files: every problem of every file is told, each with its place.
 No job is run and nothing is recorded; programs that a file names as its validators are
 asked, unless --no-validators is given. The exit code is 0 when all files are valid,
-3 when one is not, 4 when one is not there. With --strict a file with warnings is not.`,
+3 when one is not, 4 when one is not there. With --strict a file with warnings is not.
+With a server (--server, EXECUTIONER_SERVER) the server is asked, too, which takes a role
+that may run files.`,
 		Example: `  executioner validate nightly.yaml
   executioner validate flows/*.json --json | jq '.files[] | select(.ok | not)'`,
 		Args:              atLeast(1, "a workflow file"),
@@ -27,6 +29,9 @@ asked, unless --no-validators is given. The exit code is 0 when all files are va
 			by := func(wf *workflow.Workflow) (workflow.Problems, error) { return c.judgeAll(cmd.Context(), wf) }
 			if noValidators {
 				by = c.judge
+			}
+			if c.remotely() {
+				by = c.judgeThere(cmd.Context(), by)
 			}
 			return c.validate(args, by, strict)
 		},
@@ -47,15 +52,21 @@ type fileReport struct {
 	Tests       int                `json:"tests,omitempty"` // of a test file
 	Problems    []workflow.Problem `json:"problems"`        // errors and warnings, in the order of the file
 
-	err error
+	err         error
+	thereFailed bool // err came from asking who judges it
 }
 
 func (c *command) validate(files []string, by judge, strict bool) error {
+	var refused error
 	c.later = true // whether a value is given says nothing about a file
 	reports := make([]fileReport, len(files))
 	code := fault.ExitOK
 	for i, file := range files {
 		reports[i] = c.examine(file, by)
+		if reports[i].refused() {
+			refused = reports[i].err
+			break
+		}
 		if strict && reports[i].OK && len(reports[i].Problems) > 0 {
 			reports[i].OK, reports[i].err = false, fault.New(fault.InvalidWorkflow, "there are warnings")
 		}
@@ -66,6 +77,9 @@ func (c *command) validate(files []string, by judge, strict bool) error {
 			c.printFileReport(&reports[i])
 		}
 	}
+	if refused != nil { // nothing is known of the file
+		return refused
+	}
 	if c.json {
 		c.printJSON(c.Out, struct {
 			Files []fileReport `json:"files"`
@@ -75,6 +89,15 @@ func (c *command) validate(files []string, by judge, strict bool) error {
 		return status(code)
 	}
 	return nil
+}
+
+// refused reports whether a server did not say anything about the file.
+func (r *fileReport) refused() bool {
+	switch fault.CodeOf(r.err) {
+	case fault.Forbidden, fault.Unauthorized, fault.RateLimited, fault.Unavailable:
+		return r.thereFailed
+	}
+	return false
 }
 
 // examine looks at one file.
@@ -90,7 +113,7 @@ func (c *command) examine(file string, by judge) fileReport {
 	if isTest {
 		err = r.examineTests(src)
 	} else {
-		wf, err = workflow.Load(src, host)
+		wf, err = c.loadFrom(src, host)
 	}
 	var problems workflow.Problems
 	if errors.As(err, &problems) {
@@ -108,6 +131,7 @@ func (c *command) examine(file string, by judge) fileReport {
 	r.Application, r.Jobs = wf.Application, len(wf.Jobs)
 	r.Problems = append(r.Problems, wf.Warnings...)
 	found, err := by(wf)
+	r.thereFailed = err != nil && c.remotely()
 	if r.err = err; err != nil && fault.CodeOf(err) != fault.InvalidWorkflow {
 		r.fail(err)
 		return r

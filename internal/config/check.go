@@ -23,6 +23,7 @@ func (s *Settings) problems() []string {
 	all := []string{
 		address(s.Listen),
 		positive("slots", s.Slots), positive("max_active_runs", s.MaxActive), positive("max_queued_runs", s.MaxQueued),
+		positive("max_connections", s.MaxConnections),
 		positive("metrics.max_series", s.Metrics.MaxSeries), positive("metrics.every", int(s.Metrics.Every)),
 		oneOf("log.format", s.Log.Format, "text", "json", "logfmt"),
 		oneOf("log.level", s.Log.Level, "debug", "info", "warn", "error"),

@@ -25,7 +25,7 @@ const maxSize = 1 << 20
 type Settings struct {
 	// Database is where runs are recorded: see docs/databases.md. Empty: that of the command line.
 	Database string `yaml:"database"`
-	// Listen is the address of the API, as host:port. Empty: the socket only.
+	// Listen is the address of the API, as host:port. Empty or NoAddress: the socket only.
 	// Defaults to 127.0.0.1:8323. Any address that is not loopback needs TLS and a user.
 	Listen string `yaml:"listen"`
 	// Socket is the path of the unix socket. Defaults to one beside the database.
@@ -42,10 +42,15 @@ type Settings struct {
 	MaxActive int `yaml:"max_active_runs"`
 	// MaxQueued is how many runs may wait to become active. Defaults to 100,000.
 	MaxQueued int `yaml:"max_queued_runs"`
+	// MaxConnections is how many connections there may be at Listen at once. Defaults to
+	// 4,096; never more than half of the files that the process may open.
+	MaxConnections int `yaml:"max_connections"`
 	// Limits bound how often one asks.
 	Limits Limits `yaml:"limits"`
 	// OIDC is how people log in through their organisation. Nil: they can't.
 	OIDC *OIDC `yaml:"oidc"`
+	// Schedules is what is run by itself, besides the schedules of registered workflows.
+	Schedules Schedules `yaml:"schedules"`
 	// Notify is who is told of what.
 	Notify Notify `yaml:"notify"`
 	// Metrics are those of the process beside /metrics.
@@ -91,6 +96,13 @@ type GroupGrant struct {
 	Application string `yaml:"application"` // empty: all
 }
 
+// Schedules are the settings of schedules.
+type Schedules struct {
+	// Directory has workflow files whose schedules count, *.yaml, *.yml and *.json; it is
+	// looked at every few seconds. Whoever may write there may run anything. Empty: there is none.
+	Directory string `yaml:"directory"`
+}
+
 // Metrics are the settings of metrics.
 type Metrics struct {
 	// File is where they are written as JSON, for hosts without Prometheus. Empty: nowhere.
@@ -119,7 +131,7 @@ func Default() Settings {
 	return Settings{
 		Listen:    "127.0.0.1:8323",
 		Slots:     2 * runtime.NumCPU(),
-		MaxActive: 10_000, MaxQueued: 100_000,
+		MaxActive: 10_000, MaxQueued: 100_000, MaxConnections: 4096,
 		Limits:  Limits{PerUser: 50, PerAddress: 10},
 		Metrics: Metrics{Every: 15 * time.Second, MaxSeries: 10_000},
 		Log:     Log{Format: "text", Level: "info"},
@@ -173,16 +185,28 @@ func (s *Settings) decode(path string, data []byte) error {
 	if err := yaml.Unmarshal(data, &keys); err == nil && len(keys) == 0 {
 		return nil // the decoder would take an empty file for empty settings
 	}
+	if err := misshapen(path, data); err != nil {
+		return err
+	}
 	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(s)
 	if err == nil {
 		return nil
 	}
-	return fault.New(fault.InvalidConfig, "%s", yaml.FormatError(err, false, true)).WithAt(path).
-		WithHint("docs/operations.md lists the settings")
+	var known yaml.Error
+	if errors.As(err, &known) && known.GetToken() != nil {
+		return fault.New(fault.InvalidConfig, "%s", known.GetMessage()).WithAt(path + ":" + place(known.GetToken())).WithHint(listed)
+	}
+	return fault.Wrap(err, fault.InvalidConfig, "the settings in %s can't be read", path)
 }
+
+// NoAddress is the Listen that means the socket only.
+const NoAddress = "none"
 
 // complete fills in defaults that depend on whether a section is there.
 func (s *Settings) complete() {
+	if s.Listen == NoAddress {
+		s.Listen = ""
+	}
 	if o := s.OIDC; o != nil {
 		o.UserClaim = first(o.UserClaim, "preferred_username")
 		o.GroupsClaim = first(o.GroupsClaim, "groups")

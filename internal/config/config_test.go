@@ -64,6 +64,20 @@ func TestLoadNothing(t *testing.T) {
 	}
 }
 
+func TestLoadWithoutAddress(t *testing.T) {
+	for _, tt := range []struct {
+		text    string
+		environ []string
+	}{{"listen: none\n", nil}, {"listen: \"\"\n", nil}, {"", []string{"EXECUTIONER_LISTEN=none"}}} {
+		got, err := Load(write(t, tt.text), tt.environ)
+		want := Default()
+		want.Listen = ""
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Error(tt, err, d)
+		}
+	}
+}
+
 // A section that sets one thing leaves the defaults of the others.
 func TestLoadPart(t *testing.T) {
 	got, err := Load(write(t, "metrics: {file: m}\nlimits: {per_user: 3}\nlog:\n"), nil)
@@ -80,10 +94,27 @@ func TestLoadFaults(t *testing.T) {
 		environ    []string
 		want       string
 	}{
-		{"misspelt", "slot: 3\n", nil, `unknown field "slot"`},
-		{"doubled", "slots: 3\nslots: 4\n", nil, "already defined"},
-		{"not a number", "slots: many\n", nil, "slots: many"},
+		{"misspelt", "slot: 3\n", nil, "service.yaml:1:1: there is no setting slot"},
+		{"misspelt within", "notify:\n  rules: [{name: a}, {afer: 3}]\n", nil, "service.yaml:2:23: there is no setting notify.rules[1].afer"},
+		{"doubled", "slots: 3\nslots: 4\n", nil, `service.yaml:2:1: mapping key "slots" already defined`},
+		{"no YAML", "slots: [\n", nil, "service.yaml:1:8: sequence end token"},
+		{"not a number", "listen: x:1\nslots: many\n", nil, "service.yaml:2:8: slots must be a whole number, not many"},
+		{"half a slot", "slots: 1.5\n", nil, "service.yaml:1:8: slots must be a whole number, not 1.5"},
+		{"too many slots", "slots: 99999999999999999999\n", nil, "slots must be a whole number, not 99999999999999999999"},
+		{"a list of slots", "slots: [1]\n", nil, "service.yaml:1:8: slots must be a whole number"},
+		{"pool of text", "pools: {db: x}\n", nil, "pools.db must be a whole number, not x"},
+		{"limit of text", "limits: {per_user: x}\n", nil, "limits.per_user must be a number, not x"},
+		{"no time", "metrics: {every: soon}\n", nil, "service.yaml:1:18: metrics.every must be a time, such as 30s, 5m or 12h, not soon"},
+		{"a time without unit", "metrics: {every: 15}\n", nil, "metrics.every must be a time, such as 30s, 5m or 12h, not 15"},
+		{"no list", "hosts: x\n", nil, "service.yaml:1:8: hosts must be a list, not x"},
+		{"no section", "limits: 3\n", nil, "limits must be a section of names with values"},
+		{"no section behind a pointer", "oidc: x\n", nil, "oidc must be a section of names with values"},
+		{"a secret itself", "oidc: {client_secret: s3cret}\n", nil, "oidc.client_secret must be {env: NAME} or {file: PATH}, which say where the secret is"},
+		{"no sections", "- a\n", nil, "service.yaml:1:1: the file must be a section of names with values"},
+		{"no choice", "notify: {rules: [{each: 1}]}\n", nil, "notify.rules[0].each must be true or false, not 1"},
+		{"no text", "listen: [a]\n", nil, "listen must be text"},
 		{"no slots", "slots: 0\n", nil, "slots must be above 0"},
+		{"no connections", "max_connections: 0\n", nil, "max_connections must be above 0"},
 		{"no port", "listen: localhost\n", nil, `listen is "localhost", not host:port as in 127.0.0.1:8323`},
 		{"half a certificate", "tls: {key: k}\n", nil, "tls needs both certificate and key"},
 		{"format", "log: {format: xml}\n", nil, `log.format is "xml", not one of text, json, logfmt`},
@@ -94,7 +125,7 @@ func TestLoadFaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Load(write(t, tt.text), tt.environ)
-			if fault.CodeOf(err) != fault.InvalidConfig || !strings.Contains(err.Error(), tt.want) {
+			if fault.CodeOf(err) != fault.InvalidConfig || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%v, want %s", err, tt.want)
 			}
 		})
@@ -104,6 +135,28 @@ func TestLoadFaults(t *testing.T) {
 	}
 	if _, err := Load(t.TempDir(), nil); fault.CodeOf(err) != fault.InvalidConfig {
 		t.Error(err)
+	}
+}
+
+func TestHintNamesTheNearestSetting(t *testing.T) {
+	for text, want := range map[string]string{
+		"slot: 3\n": "did you mean slots? docs/operations.md lists the settings",
+		"zzz: 3\n":  "docs/operations.md lists the settings",
+	} {
+		if _, err := Load(write(t, text), nil); fault.HintOf(err) != want {
+			t.Errorf("%q: %q", text, fault.HintOf(err))
+		}
+	}
+}
+
+// What YAML has besides plain values still works: anchors, merging, quotes, nothing.
+func TestLoadShapes(t *testing.T) {
+	got, err := Load(write(t, "slots: \"3\"\npools: &p {db: 2}\nhosts:\nlisten: !!str none:1\nmetrics: {<<: {file: m}, every: \"1m\"}\n"), nil)
+	want := Default()
+	want.Slots, want.Listen, want.Pools = 3, "none:1", map[string]int{"db": 2}
+	want.Metrics.File, want.Metrics.Every = "m", time.Minute
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(err, d)
 	}
 }
 

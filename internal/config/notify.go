@@ -11,6 +11,8 @@ type Notify struct {
 	Notifiers map[string]Notifier `yaml:"notifiers"`
 	// Rules say which of them are told of what.
 	Rules []NotifyRule `yaml:"rules"`
+	// Expect is what is expected of runs, so that silence is noticed.
+	Expect []Expect `yaml:"expect"`
 }
 
 // Notifier is one way in which people are told. Kind says which of the other fields count.
@@ -30,10 +32,22 @@ type Notifier struct {
 
 // NotifyRule says who is told of what, and when.
 type NotifyRule struct {
-	Name   string        `yaml:"name"`
-	When   string        `yaml:"when"`   // a condition in CEL over the event
+	Name   string        `yaml:"name"`   // distinct
+	Of     string        `yaml:"of"`     // runs, jobs or all. Defaults to runs
+	When   string        `yaml:"when"`   // a condition in CEL over the event. Defaults to all that went wrong
+	Each   bool          `yaml:"each"`   // tell of each event by itself, without incidents
 	To     []string      `yaml:"to"`     // names of notifiers
 	After  int           `yaml:"after"`  // failures in a row that open an incident. Defaults to 1
 	Remind time.Duration `yaml:"remind"` // how often an open incident is told again. 0: never
 	Digest time.Duration `yaml:"digest"` // collects what happens within it into one message. 0: at once
+}
+
+// Expect is what is expected of the runs of an application. What is not given is not expected.
+type Expect struct {
+	Application string        `yaml:"application"` // empty for all
+	FinishBy    string        `yaml:"finish_by"`   // a time of day, as 06:30: late after the first one that follows a run's beginning
+	TimeZone    string        `yaml:"time_zone"`   // of finish_by, as Europe/Berlin. Defaults to UTC
+	Within      time.Duration `yaml:"within"`      // from a run's beginning to its end: late after that
+	Stuck       time.Duration `yaml:"stuck"`       // the longest time without any change
+	Slower      float64       `yaml:"slower"`      // how many times the 95th percentile of earlier ones a run or job may take
 }

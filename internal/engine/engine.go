@@ -8,12 +8,15 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Journal records what happens to runs. A store.Store is one.
@@ -47,11 +50,30 @@ type Publisher interface {
 	Publish(id run.ID, ts []run.Transition)
 }
 
+// Gate says when the tasks of one run may start, as far as that does not depend on the
+// run alone. Its methods don't block.
+type Gate interface {
+	// Offer asks for leave to start a try. admit is called when it is given, at most once,
+	// from any goroutine; Done gives the leave back. like is the job's index in the workflow
+	// that the attempt began with, or that of the job which it was made of.
+	Offer(job, like, try int, admit func())
+	// Take tells of a try that starts now, or that an earlier program started: it has leave,
+	// whatever is free.
+	Take(job, like, try int)
+	// Done tells that a try has ended, or will not start.
+	Done(job, try int)
+	// Close takes back what is offered: the loop has ended.
+	Close()
+}
+
 // Task is one try of a job, for a Runner.
 type Task struct {
 	ID  run.TaskID
-	Job int // index into Workflow.Jobs
-	Of  int // tries that the job may have in all
+	Job int // index into the Jobs of the workflow that the attempt began with
+	// Made is the job, where it was made after that of the one with the index, or that one
+	// is not as it was any more: see workflow.Grow. Nil: it is the one with the index.
+	Made *workflow.Job
+	Of   int // tries that the job may have in all
 	// Again says that it was recorded as running by an earlier program, so that it may
 	// have been started.
 	Again bool
@@ -67,17 +89,24 @@ type Stop struct {
 	Detail string
 }
 
-// Config is what a loop works with. All but Trouble are required.
+// Config is what a loop works with. All but Gate, First, TTL, Beat and Trouble are required.
 type Config struct {
 	Journal   Journal
 	Runner    Runner
 	Publisher Publisher
+	// Gate says when tasks may start; its plan must have plan.Options.Offer. Nil: the plan
+	// starts them itself.
+	Gate Gate
 	// Lease is the right to write the run; the loop keeps it alive but does not release it.
 	Lease store.Lease
-	// TTL is how long the lease lasts without being renewed. It is renewed every
-	// second at most, which is also how soon a request of somebody else is seen.
-	// Defaults to 30 s.
+	// First is what the plan is told before it begins, so that nothing starts before.
+	First []plan.Input
+	// TTL is how long the lease lasts without being renewed. Defaults to 30 s.
 	TTL time.Duration
+	// Beat returns how long to wait before the lease is renewed again, which is also how soon
+	// a request of somebody else is seen; at most a third of TTL counts. It is called from
+	// any goroutine. Defaults to a second, always.
+	Beat func() time.Duration
 	// Trouble is told once when recording begins to fail, which is then tried again and
 	// again, and once with nil when it works. Called from the loop's goroutine.
 	Trouble func(error)
@@ -86,7 +115,7 @@ type Config struct {
 // Names of the intervals that the loop waits.
 const (
 	defaultTTL = 30 * time.Second
-	heartbeat  = time.Second            // between renewals of the lease
+	heartbeat  = time.Second            // between renewals of the lease, when nobody says otherwise
 	retryFirst = 100 * time.Millisecond // before a failed commit is tried again
 	retryMax   = 5 * time.Second
 )
@@ -97,11 +126,15 @@ type Loop struct {
 	id      run.ID
 	attempt int
 	plan    *plan.Plan
+	running int // tasks that the last record has as running; the loop's, read when it has ended
 	mail    mailbox
 
 	giveUp   context.CancelCauseFunc // ends the loop's context; the lease's loss is a cause
 	troubled atomic.Bool             // recording fails just now; written by the loop, read by Kill
 	hurried  atomic.Bool             // Kill was called: what is stopped from then on has no grace either
+
+	beating sync.Mutex // held while the lease is renewed
+	beats   *time.Timer
 
 	ended chan struct{}
 	sum   run.Summary
@@ -116,9 +149,18 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	if cfg.Trouble == nil {
 		cfg.Trouble = func(error) {}
 	}
+	if cfg.Beat == nil {
+		cfg.Beat = func() time.Duration { return heartbeat }
+	}
+	if cfg.Gate == nil {
+		cfg.Gate = open{}
+	}
 	l := &Loop{cfg: cfg, id: cfg.Lease.Run, attempt: attempt, plan: p, ended: make(chan struct{})}
 	l.mail.wake = make(chan struct{}, 1)
 	ctx, l.giveUp = context.WithCancelCause(ctx)
+	for _, in := range cfg.First {
+		l.mail.put(in)
+	}
 	go l.run(ctx)
 	return l
 }
@@ -137,6 +179,20 @@ func (l *Loop) Kill() {
 	}
 }
 
+// ErrLeft is the cause of what Wait returns of a loop that was left.
+var ErrLeft = errors.New("it was left to the next program")
+
+// Leave ends the loop and not the run: what runs goes on, nothing is stopped, and
+// nothing more is recorded here. The next program carries the run on from what is.
+func (l *Loop) Leave() { l.giveUp(ErrLeft) }
+
+// Running returns how many tasks may be recorded as running when the loop ended. It waits
+// for that. The plan may be ahead of the record, whose last addition nobody waited for.
+func (l *Loop) Running() int {
+	<-l.ended
+	return max(l.plan.Counts().Running, l.running)
+}
+
 // Wait returns how the run ended. An error means that it could not be carried on: the
 // lease was lost, or ctx ended before the run did. What was running was stopped then,
 // and its end is not recorded.
@@ -147,3 +203,11 @@ func (l *Loop) Wait() (run.Summary, error) {
 
 // Ended is closed when the run has ended.
 func (l *Loop) Ended() <-chan struct{} { return l.ended }
+
+// open is the gate of a plan that offers nothing.
+type open struct{}
+
+func (open) Offer(int, int, int, func()) {}
+func (open) Take(int, int, int)          {}
+func (open) Done(int, int)               {}
+func (open) Close()                      {}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/failpoint"
@@ -14,20 +15,14 @@ import (
 // run is the loop. It returns when the plan is done or the run can't be carried on.
 func (l *Loop) run(ctx context.Context) {
 	defer close(l.ended)
+	defer l.cfg.Gate.Close()
 	defer l.giveUp(nil)
-	beat, stopBeat := context.WithCancel(ctx)
-	beating := make(chan struct{})
-	go func() {
-		defer close(beating)
-		l.heartbeat(beat)
-	}()
-	defer func() {
-		stopBeat()
-		<-beating
-	}()
+	l.startBeating(ctx)
+	defer l.stopBeating()
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	l.running = l.plan.Counts().Running
 	l.takeUp()
 	l.mail.put(plan.Begin{})
 	for {
@@ -65,6 +60,10 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 		all.Transitions = append(all.Transitions, out.Transitions...)
 		all.Stop = append(all.Stop, out.Stop...)
 		all.Start = append(all.Start, out.Start...)
+		all.Ready = append(all.Ready, out.Ready...)
+		if in, ok := in.(plan.Admitted); ok && len(out.Start) == 0 {
+			l.cfg.Gate.Done(in.Job, in.Try) // it may not start any more
+		}
 		all.Wake = out.Wake
 		if out.Done != nil {
 			all.Done = out.Done
@@ -73,6 +72,7 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 	if err := l.record(ctx, all.Transitions); err != nil {
 		return all, err
 	}
+	l.running = l.plan.Counts().Running
 	l.forget(inputs)
 	l.act(&all)
 	return all, nil
@@ -91,6 +91,8 @@ func (l *Loop) forget(inputs []plan.Input) {
 func (l *Loop) takeUp() {
 	for i := range l.plan.Workflow().Jobs {
 		if state, try := l.plan.Job(i); state == run.Running {
+			like, _ := l.plan.Loaded(i)
+			l.cfg.Gate.Take(i, like, try)
 			l.start(i, try, true)
 		}
 	}
@@ -150,8 +152,11 @@ func number(ts []run.Transition, last int64) {
 // because nobody here can record what becomes of it. That the lease was lost is a
 // better cause than what came of it.
 func (l *Loop) abandon(ctx context.Context, cause error) error {
-	if lost := context.Cause(ctx); fault.CodeOf(lost) == fault.Locked {
-		cause = lost
+	switch left := context.Cause(ctx); {
+	case errors.Is(left, ErrLeft):
+		return fault.Wrap(left, fault.Cancelled, "run %d goes on without this program", l.id)
+	case fault.CodeOf(left) == fault.Locked:
+		cause = left
 	}
 	for i := range l.plan.Workflow().Jobs {
 		if state, try := l.plan.Job(i); state == run.Running {
@@ -165,7 +170,13 @@ func (l *Loop) abandon(ctx context.Context, cause error) error {
 // act carries out what has been recorded. Stops come last: of the inputs that were
 // taken together a later one may stop what an earlier one started.
 func (l *Loop) act(out *plan.Output) {
+	for _, t := range out.Ready {
+		like, _ := l.plan.Loaded(t.Job)
+		l.cfg.Gate.Offer(t.Job, like, t.Try, func() { l.mail.put(plan.Admitted(t)) })
+	}
 	for _, t := range out.Start {
+		like, _ := l.plan.Loaded(t.Job)
+		l.cfg.Gate.Take(t.Job, like, t.Try)
 		l.start(t.Job, t.Try, false)
 	}
 	for _, s := range out.Stop {
@@ -177,9 +188,14 @@ func (l *Loop) act(out *plan.Output) {
 }
 
 func (l *Loop) start(job, try int, again bool) {
-	task := Task{ID: l.task(job, try), Job: job, Of: 1 + l.plan.Workflow().Jobs[job].Retry.Max, Again: again, Handed: l.plan.Handed(job)}
+	index, made := l.plan.Loaded(job)
+	task := Task{
+		ID: l.task(job, try), Job: index, Made: made, Of: 1 + l.plan.Workflow().Jobs[job].Retry.Max,
+		Again: again, Handed: l.plan.Handed(job),
+	}
 	failpoint.At("engine.start.before")
 	l.cfg.Runner.Start(task, func(o run.Outcome) {
+		l.cfg.Gate.Done(job, try) // first: what takes its place need not wait for the record
 		l.mail.put(plan.Finished{Job: job, Try: try, Outcome: o})
 	})
 }
@@ -196,32 +212,47 @@ func arm(timer *time.Timer, t time.Time) {
 	}
 }
 
-// heartbeat keeps the lease and passes on what others ask of the run, until ctx ends or
-// the lease is lost, which ends the loop wherever it is.
-func (l *Loop) heartbeat(ctx context.Context) {
-	tick := time.NewTicker(min(heartbeat, l.cfg.TTL/3))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		requests, err := l.cfg.Journal.Renew(ctx, l.cfg.Lease, l.cfg.TTL)
-		if fault.CodeOf(err) == fault.Locked {
-			l.giveUp(err)
-			return
-		}
-		for _, r := range requests { // any other error is met again by record, which reports it
-			if in := l.input(r); in != nil {
-				l.mail.put(in)
-			}
-		}
-	}
+// startBeating has the lease renewed from time to time, until ctx ends or it is lost. A
+// timer and no goroutine: there may be thousands of loops.
+func (l *Loop) startBeating(ctx context.Context) {
+	l.beating.Lock() // the timer may come before it is kept
+	defer l.beating.Unlock()
+	l.beats = time.AfterFunc(l.pause(), func() { l.beat(ctx) })
 }
 
-// input translates a request. Nil when it names a job that is not there.
-func (l *Loop) input(r store.Request) plan.Input {
+// stopBeating returns when the lease is not renewed any more. ctx has ended by then, or
+// does right after.
+func (l *Loop) stopBeating() {
+	l.giveUp(nil)
+	l.beats.Stop()
+	l.beating.Lock() // waits for a renewal that is going on
+	defer l.beating.Unlock()
+}
+
+// pause is how long to wait before the next renewal.
+func (l *Loop) pause() time.Duration { return min(l.cfg.Beat(), l.cfg.TTL/3) }
+
+// beat keeps the lease and passes on what others ask of the run. That the lease was lost
+// ends the loop wherever it is.
+func (l *Loop) beat(ctx context.Context) {
+	l.beating.Lock()
+	defer l.beating.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
+	requests, err := l.cfg.Journal.Renew(ctx, l.cfg.Lease, l.cfg.TTL)
+	if fault.CodeOf(err) == fault.Locked {
+		l.giveUp(err)
+		return
+	}
+	for _, r := range requests { // any other error is met again by record, which reports it
+		l.mail.put(input(r))
+	}
+	l.beats.Reset(l.pause())
+}
+
+// input translates a request. A job is named: which jobs there are only the plan knows.
+func input(r store.Request) plan.Input {
 	detail := ""
 	if r.By != "" {
 		detail = "asked by " + r.By
@@ -232,9 +263,7 @@ func (l *Loop) input(r store.Request) plan.Input {
 	case store.DrainRun:
 		return plan.Drain{Reason: run.EngineStopping, Detail: detail}
 	case store.CancelJob:
-		if i := l.plan.Workflow().Index(r.Job); i >= 0 {
-			return plan.CancelJob{Job: i, Detail: detail}
-		}
+		return plan.CancelJob{Job: -1, ID: r.Job, Detail: detail}
 	}
-	return nil
+	return plan.Tick{}
 }

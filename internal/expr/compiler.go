@@ -23,6 +23,7 @@ const (
 type Compiler struct {
 	condition func() (*language, error)
 	rule      func() (*language, error)
+	event     func() (*language, error)
 }
 
 // NewCompiler returns a Compiler.
@@ -30,6 +31,7 @@ func NewCompiler() *Compiler {
 	return &Compiler{
 		condition: sync.OnceValues(func() (*language, error) { return newLanguage(conditionTypes(), conditionVars()) }),
 		rule:      sync.OnceValues(func() (*language, error) { return newLanguage(ruleTypes(), ruleVars()) }),
+		event:     sync.OnceValues(func() (*language, error) { return newLanguage(shapes{}, eventVars()) }),
 	}
 }
 

@@ -27,6 +27,7 @@ type Node struct {
 	ID          run.JobID
 	Description string
 	When        string        // its condition; empty: none
+	Each        string        // what it becomes one job for each of, at run time; empty: it does not
 	Always      bool          // it runs also after a failure or cancel
 	Hook        workflow.Hook // the list of the end of the run that it belongs to
 	Result                    // of a run
@@ -51,7 +52,11 @@ func Of(w *workflow.Workflow, results []Result) *Graph {
 	g := &Graph{Title: w.Application, Nodes: make([]Node, len(w.Jobs)), Run: results != nil}
 	for i := range w.Jobs {
 		j := &w.Jobs[i]
-		g.Nodes[i] = Node{ID: j.ID, Description: j.Description, When: j.When, Always: j.Always, Hook: j.Hook}
+		each := ""
+		if j.Each != nil {
+			each = j.Each.Text()
+		}
+		g.Nodes[i] = Node{Each: each, ID: j.ID, Description: j.Description, When: j.When, Always: j.Always, Hook: j.Hook}
 		if i < len(results) {
 			g.Nodes[i].Result = results[i]
 		}
@@ -182,6 +187,9 @@ func (n *Node) notes() []string {
 	case workflow.HookSuccess:
 		all = append(all, "after the success of the run")
 	case workflow.NoHook:
+	}
+	if n.Each != "" {
+		all = append(all, n.Each)
 	}
 	if n.When != "" {
 		all = append(all, "when "+n.When)

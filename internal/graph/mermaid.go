@@ -68,6 +68,9 @@ func (g *Graph) mermaidNodes(b *strings.Builder, hook workflow.Hook) {
 
 func (g *Graph) mermaidLabel(n *Node) []string {
 	lines := []string{mermaidText(string(n.ID))}
+	if n.Each != "" {
+		lines = append(lines, mermaidText(n.Each))
+	}
 	if n.When != "" {
 		lines = append(lines, mermaidText("when "+n.When))
 	}

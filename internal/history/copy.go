@@ -30,6 +30,13 @@ type Copied struct {
 	To     Proof    `json:"to"`
 	Copied int64    `json:"copied"` // the rest was there already
 	Active []run.ID `json:"active"` // runs that go on, which were left out; never null
+	// Tallies is how many there are of the statistics, which say more than the runs: they
+	// are of runs that are gone, too.
+	Tallies int64 `json:"tallies"`
+	// Times is how many expected times of schedules there are.
+	Times int64 `json:"expected_times"`
+	// Accounts are the users, tokens, registered workflows and the audit log, the same in both.
+	Accounts Accounts `json:"accounts"`
 }
 
 // Copy copies all runs that have ended from one history into another, which must be
@@ -59,6 +66,15 @@ func Copy(ctx context.Context, from, to store.Store) (Copied, error) {
 	}
 	c.From = ours.proof()
 	if c.To, err = Prove(ctx, to, kept); err != nil {
+		return c, err
+	}
+	if c.Tallies, err = copyTallies(ctx, from, to); err != nil {
+		return c, err
+	}
+	if c.Accounts, err = copyAccounts(ctx, from, to); err != nil {
+		return c, err
+	}
+	if c.Times, err = copySchedules(ctx, from, to); err != nil {
 		return c, err
 	}
 	if c.From != c.To {

@@ -27,7 +27,7 @@ func TestCopy(t *testing.T) {
 	done, err := Copy(t.Context(), from.st, to)
 	from.must(err)
 	proof := Proof{Runs: 3, Attempts: 3, Transitions: 9, Overrides: 1, Hash: done.From.Hash}
-	from.equal(done, Copied{From: proof, To: proof, Copied: 3, Active: []run.ID{3}})
+	from.equal(done, Copied{From: proof, To: proof, Copied: 3, Active: []run.ID{3}, Tallies: 2})
 	if len(proof.Hash) != 64 {
 		t.Errorf("hash %q", proof.Hash)
 	}
@@ -41,7 +41,7 @@ func TestCopy(t *testing.T) {
 	// Once more adds nothing and proves the same.
 	done, err = Copy(t.Context(), from.st, to)
 	from.must(err)
-	from.equal(done, Copied{From: proof, To: proof, Active: []run.ID{3}})
+	from.equal(done, Copied{From: proof, To: proof, Active: []run.ID{3}, Tallies: 2})
 
 	// One byte more in one run changes the hash.
 	from.must(from.st.AddOverrides(t.Context(), 1, []run.Override{{Attempt: 1, Job: "a"}}))

@@ -26,6 +26,7 @@ type logFinder struct {
 type logger struct {
 	dir, application string
 	jobs             []run.JobID
+	grows            bool // jobs may have come at run time
 }
 
 // of returns the log files of a run, whether they are there or not. A workflow that
@@ -51,6 +52,13 @@ func (f *logFinder) of(ctx context.Context, id run.ID) ([]logFile, error) {
 			return nil, err
 		}
 		all = append(all, l.files(id)...)
+		if l.grows {
+			made, err := f.made(ctx, id, l)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, made...)
+		}
 	}
 	return all, nil
 }
@@ -65,12 +73,32 @@ func (f *logFinder) loggerOf(ctx context.Context, hash string) (*logger, error) 
 	}
 	f.hash, f.logger = hash, logger{}
 	if wf, err := workflow.Decode(body); err == nil {
-		f.logger = logger{dir: wf.LogDir, application: wf.Application, jobs: make([]run.JobID, len(wf.Jobs))}
+		f.logger = logger{dir: wf.LogDir, application: wf.Application, jobs: make([]run.JobID, len(wf.Jobs)), grows: wf.Grows()}
 		for i := range wf.Jobs {
 			f.logger.jobs[i] = wf.Jobs[i].ID
 		}
 	}
 	return &f.logger, nil
+}
+
+// made returns the log files of jobs that a run had and its workflow as it is stored has not.
+func (f *logFinder) made(ctx context.Context, id run.ID, l *logger) ([]logFile, error) {
+	ts, err := f.st.Transitions(ctx, id, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[run.JobID]bool, len(l.jobs))
+	for _, job := range l.jobs {
+		seen[job] = true
+	}
+	var all []logFile
+	for i := range ts {
+		if job := ts[i].Job; job != "" && !seen[job] {
+			seen[job] = true
+			all = append(all, logFile{l.dir, filepath.Base(joblog.JobPath(l.dir, l.application, job, id))})
+		}
+	}
+	return all, nil
 }
 
 func (l *logger) files(id run.ID) []logFile {

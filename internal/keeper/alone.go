@@ -42,6 +42,12 @@ func (a *alone) Fate(id string) Fate {
 	return a.other
 }
 
+// Knows is as for a Client.
+func (a *alone) Knows(id string) bool {
+	_, known := a.fates()[id]
+	return known
+}
+
 // Close implements Keeper.
 func (a *alone) Close(done bool) error {
 	err := a.Custodian.Close(done)

@@ -209,6 +209,15 @@ func (c *Client) Fate(id string) Fate {
 	return c.other
 }
 
+// Knows reports whether the ID is that of a task of which the keeper knows something: of
+// any other, Fate tells what its silence means.
+func (c *Client) Knows(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.fates[id]
+	return known || c.pending[id] != nil
+}
+
 // Stop implements Keeper.
 func (c *Client) Stop(id string, o Order) {
 	c.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/executionerhq/executioner/internal/keeper/journal"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/process"
+	"github.com/executionerhq/executioner/internal/run"
 )
 
 var _ Keeper = (*Custodian)(nil)
@@ -310,6 +311,9 @@ func remember(e *journal.Task, whole bool) record {
 	switch {
 	case e.Exit != nil:
 		r.result = Result{Outcome: e.Exit.Outcome, Head: e.Exit.Head}
+		if e.Exit.Outcome.Reason != run.Lost { // that was when it was found out
+			r.result.At = e.Exit.At
+		}
 		var m more
 		_ = json.Unmarshal(e.Exit.More, &m)
 		r.result.From, r.result.To = m.From, m.To

@@ -327,7 +327,11 @@ func TestNothingAfterClose(t *testing.T) {
 func TestAloneRemembers(t *testing.T) {
 	w := newWorld(t)
 	k := w.alone(1)
-	w.ends(begin(k, w.script("a", "exit 3")), exited(3, 0))
+	began := time.Now()
+	first := w.ends(begin(k, w.script("a", "exit 3")), exited(3, 0))
+	if first.At.Before(began) || first.At.After(time.Now()) {
+		t.Errorf("it ended at %v", first.At)
+	}
 	w.ends(begin(k, w.script("b", "")), exited(0, 0))
 	k.Forget("b")
 	w.must(k.Close(false))
@@ -336,7 +340,8 @@ func TestAloneRemembers(t *testing.T) {
 	k = w.alone(2)
 	same(t, "ended", k.Fate("a"), Ended)
 	same(t, "not started", k.Fate("c"), Unstarted)
-	w.ends(begin(k, w.script("a", "exit 3")), exited(3, 0))
+	again := w.ends(begin(k, w.script("a", "exit 3")), exited(3, 0))
+	same(t, "when it ended", again.At, first.At.Round(0))
 	w.once("a", "b")
 	k.Forget("a")
 	w.must(k.Close(true))

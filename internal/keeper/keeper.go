@@ -72,6 +72,8 @@ type Result struct {
 	// From and To say where in the log the output is; To is -1 when nobody knows.
 	From int64 `json:"from,omitempty"`
 	To   int64 `json:"to,omitempty"`
+	// At is when it ended, in UTC; zero when nobody knows. Keepers of older versions don't tell.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Order says how the end of a process that is asked to stop is to be recorded.

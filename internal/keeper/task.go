@@ -64,7 +64,11 @@ func (t *task) live(old record) {
 		r = t.run()
 	}
 	if !old.Ended || old.rest {
-		t.write(r)
+		now := time.Now().UTC()
+		if !old.Ended && r.Outcome.Reason != run.Lost { // of others nobody knows
+			r.At = now
+		}
+		t.write(r, now)
 	}
 	t.finish(r)
 }
@@ -77,11 +81,11 @@ func (r *record) fate() Fate {
 	return Resolve(r.Evidence)
 }
 
-// write records the end.
-func (t *task) write(r Result) {
+// write records the end, at a time.
+func (t *task) write(r Result, at time.Time) {
 	failpoint.At("keeper.exit.before")
 	if body, err := json.Marshal(more{From: r.From, To: r.To}); err == nil {
-		t.c.record(t.spec.ID, journal.Exit{Outcome: r.Outcome, Head: r.Head, At: time.Now().UTC(), More: body})
+		t.c.record(t.spec.ID, journal.Exit{Outcome: r.Outcome, Head: r.Head, At: at, More: body})
 	}
 	t.tally.remove()
 	failpoint.At("keeper.exit.after")

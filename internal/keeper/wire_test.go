@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/executionerhq/executioner/internal/keeper/journal"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -86,6 +87,32 @@ func TestFramesInPieces(t *testing.T) {
 		a.close()
 		reading.Wait()
 		same(t, fmt.Sprintf("cut at %d", cut), strings.Join(got, ", "), "kill first, forget second")
+	}
+}
+
+// TestResultOfAnOlderKeeper: one that does not tell when a process ended is understood.
+func TestResultOfAnOlderKeeper(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 5, time.UTC)
+	for text, want := range map[string]time.Time{
+		`{"outcome":{"State":"SUCCESS"},"to":7}`:                                       {},
+		`{"outcome":{"State":"SUCCESS"},"to":7,"at":"2026-11-22T12:00:00.000000005Z"}`: at,
+	} {
+		var r Result
+		if err := json.Unmarshal([]byte(text), &r); err != nil || r.To != 7 || r.At != want {
+			t.Errorf("%s: %+v, %v", text, r, err)
+		}
+		if back, err := json.Marshal(r); err != nil || strings.Contains(string(back), `"at"`) != !want.IsZero() {
+			t.Errorf("%s: %s, %v", text, back, err)
+		}
+	}
+}
+
+// TestLostHasNoEnd: when it was found out that a task is lost is not when it ended.
+func TestLostHasNoEnd(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for reason, want := range map[run.Reason]time.Time{run.Exited: at, run.Lost: {}} {
+		r := remember(&journal.Task{ID: "a", Exit: &journal.Exit{Outcome: run.Outcome{Reason: reason}, At: at}}, true)
+		same(t, string(reason), r.result.At, want)
 	}
 }
 

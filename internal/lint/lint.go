@@ -55,6 +55,9 @@ func Rules() []Rule {
 		{Name: "unused-param", Level: Warn, Doc: "a parameter that nothing uses", find: unusedParams},
 		{Name: "shell-footguns", Level: Warn, Doc: "shell commands that do harm or hide failures", find: footguns},
 		{Name: "unquoted-variable", Level: Warn, Doc: "a variable that the shell splits into words", find: unquoted},
+		{Name: "outputs-shared", Level: Warn, Doc: "a file that two jobs say they make", find: sharedOutputs},
+		{Name: "schedule-clock-change", Level: Warn, Doc: "a schedule whose time the clocks skip or show twice on a day of the next year", find: clockChanges},
+		{Name: "schedule-never-fires", Level: Warn, Doc: "a schedule that never fires from now on", find: neverFires},
 		{Name: "missing-description", Level: Warn, Asked: true, Doc: "a job without a description", find: missingDescription},
 		{Name: "missing-owner", Level: Warn, Asked: true, Doc: "a job without an owner", find: missingOwner},
 	}

@@ -32,6 +32,7 @@ func load(t *testing.T, name string, data []byte) (*workflow.Workflow, *expr.Com
 func host(c *expr.Compiler) workflow.Host {
 	return workflow.Host{
 		Home: "/home/u", Dir: "/srv", Origin: true, Now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
+		Zones:     time.LoadLocation,
 		CheckWhen: func(text string) error { _, err := c.Condition(text); return err },
 		CheckRule: func(text string) error { _, err := c.Rule(text); return err },
 	}

@@ -115,8 +115,8 @@ func redundant(l *linter) {
 			return
 		}
 		for _, found := range s.from(i) {
-			if l.asksFor(j, found.need) {
-				continue
+			if l.asksFor(j, found.need) || j.Each != nil && l.Jobs[found.need].ID == j.Each.Job {
+				continue // foreach says it anyway
 			}
 			l.report(i, "dependencies", "take it out", "it need not depend on %s: %s does already",
 				quote(string(l.Jobs[found.need].ID)), quote(string(l.Jobs[found.by].ID)))

@@ -59,6 +59,14 @@ func workflowFields(w *workflow.Workflow) expr.Fields {
 	list(g, "email_address", w.Mail.To)
 	list(g, "command_whitelist", w.Security.Whitelist)
 	list(g, "workspace_paths", w.Security.WorkspacePaths)
+	list(g, "schedules", schedules(w))
+	if len(w.Calendars) > 0 {
+		days := make(map[string]any, len(w.Calendars))
+		for _, c := range w.Calendars {
+			days[c.Name] = c.Days
+		}
+		g["calendars"] = days
+	}
 	vars(g, w.Env)
 	return apart("Workflow", w.Origin, "", g, "", "application_name", "log_dir", "max_workers", "parallel", "allow_shell",
 		"security_policy", "security_level", "inherit_shell_env", "smtp_server", "smtp_port", "email_on_failure")
@@ -99,7 +107,13 @@ func jobFields(w *workflow.Workflow, j *workflow.Job) expr.Fields {
 	set(g, "max_processes", j.MaxProcesses)
 	set(g, "idempotent", j.Idempotent)
 	list(g, "args", j.Args)
+	if f := j.Footprint; f != nil {
+		list(g, "inputs", f.Inputs)
+		list(g, "outputs", f.Outputs)
+		list(g, "input_env", f.Env)
+	}
 	list(g, "tags", j.Tags)
+	list(g, "pools", j.Pools)
 	list(g, "pre_checks", checks(j.PreChecks))
 	list(g, "post_checks", checks(j.PostChecks))
 	var needs []string

@@ -19,13 +19,15 @@ const full = `{
   "env_variables": {"A": "1"}, "email_address": "a@b.c", "email_on_success": true, "email_on_failure": true,
   "smtp_server": "s", "smtp_port": 25, "smtp_user": "u", "smtp_password": "never shown",
   "security_policy": "warn", "security_level": "low", "command_whitelist": ["ls"], "workspace_paths": ["/x"],
+  "calendars": {"bank": ["12-25"]},
+  "schedules": [{"name": "n", "cron": "0 3 * * *", "jitter": "5m", "time_zone": "UTC", "calendars": {"exclude": ["bank"]}}],
   "default_retry_delay": 7,
   "jobs": [
     {"id": "a", "command": "x"},
     {"id": "b", "command": ["x", "y"], "description": "d", "owner": "o", "tags": ["t"], "dependencies": ["a"], "when": "true",
      "always": true, "continue_on_error": true, "env_variables": {"B": "2"}, "pre_checks": [{"name": "c", "params": {"p": 1}}],
      "post_checks": [{"name": "d"}], "timeout": 5, "log_dir": "m", "priority": 4, "output_limit": 2048, "leftover": "kill",
-     "memory_limit": "64MiB", "max_processes": 9,
+     "inputs": ["i"], "outputs": ["o"], "input_env": ["B"], "memory_limit": "64MiB", "max_processes": 9,
      "idempotent": true, "max_retries": 2, "retry_delay": 3, "retry_backoff": 2, "retry_jitter": 0.5, "max_retry_time": 60,
      "retry_on_status": ["FAILED"], "retry_on_exit_codes": [3]}
   ],
@@ -76,13 +78,15 @@ func TestRulesSeeEverything(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]bool{
-		`has(job.retry_delay) && job.retry_delay == duration("3s") && job.retry_jitter == 0.5`:                     true,
-		`workflow.jobs[0].retry_delay == duration("7s") && has(workflow.jobs[0].retry_delay)`:                      true, // default_retry_delay
-		`has(workflow.jobs[0].max_retry_time) || workflow.jobs[0].max_retry_time != duration("30m")`:               false,
-		`has(workflow.jobs[0].timeout) || workflow.jobs[0].timeout != duration("3h")`:                              false,
-		`workflow.jobs[2].hook == "failure" && job.dependencies == ["a"] && job.args == ["x", "y"]`:                true,
-		`workflow.inherit_shell_env == ["PATH"] && workflow.timeout == duration("2h") && workflow.smtp_port == 25`: true,
-		`job.pre_checks[0].params.p == 1.0 && job.post_checks[0].params.size() == 0`:                               true,
+		`has(job.retry_delay) && job.retry_delay == duration("3s") && job.retry_jitter == 0.5`:                                                                        true,
+		`workflow.jobs[0].retry_delay == duration("7s") && has(workflow.jobs[0].retry_delay)`:                                                                         true, // default_retry_delay
+		`has(workflow.jobs[0].max_retry_time) || workflow.jobs[0].max_retry_time != duration("30m")`:                                                                  false,
+		`has(workflow.jobs[0].timeout) || workflow.jobs[0].timeout != duration("3h")`:                                                                                 false,
+		`workflow.jobs[2].hook == "failure" && job.dependencies == ["a"] && job.args == ["x", "y"]`:                                                                   true,
+		`workflow.schedules.all(s, s.cron == "0 3 * * *" && s.jitter == duration("5m") && s.overlap == "skip" && !has(s.overlap) && s.calendars.exclude == ["bank"])`: true,
+		`workflow.calendars["bank"] == ["12-25"] && workflow.schedules[0].catch_up == "last" && workflow.schedules[0].every == duration("0s")`:                        true,
+		`workflow.inherit_shell_env == ["PATH"] && workflow.timeout == duration("2h") && workflow.smtp_port == 25`:                                                    true,
+		`job.pre_checks[0].params.p == 1.0 && job.post_checks[0].params.size() == 0`:                                                                                  true,
 	} {
 		p, err := c.Rule(text)
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 // maxOutput is how many bytes the file may have in which a job hands something on.
 const maxOutput = 64 << 10
 
-// parseOutput reads what a job wrote: one JSON object of plain values, or lines NAME=VALUE
+// parseOutput reads what a job wrote: one JSON object of plain values and lists of these, or lines NAME=VALUE
 // among which empty ones and those that begin with # count for nothing. Of one name the
 // last value counts.
 func parseOutput(b []byte) (map[string]string, error) {
@@ -79,6 +79,9 @@ func parseObject(b []byte, add func(name, value string) error) error {
 			return err
 		}
 		text, err := plainText(value)
+		if value == json.Delim('[') {
+			text, err = listText(d)
+		}
 		if err != nil {
 			return fmt.Errorf("%.50q: %w", name, err)
 		}
@@ -95,6 +98,28 @@ func parseObject(b []byte, add func(name, value string) error) error {
 	return nil
 }
 
+// listText returns a JSON list of plain values, whose beginning was read, as JSON of texts:
+// a job may become one for each.
+func listText(d *json.Decoder) (string, error) {
+	items := []string{}
+	for d.More() {
+		value, err := d.Token()
+		if err != nil {
+			return "", err
+		}
+		item, err := plainText(value)
+		if err != nil {
+			return "", err
+		}
+		items = append(items, item)
+	}
+	if _, err := d.Token(); err != nil { // ]
+		return "", err
+	}
+	b, err := json.Marshal(items)
+	return string(b), err
+}
+
 // plainText returns a JSON value that is neither a list nor an object, as text.
 func plainText(value json.Token) (string, error) {
 	switch v := value.(type) {
@@ -107,7 +132,7 @@ func plainText(value json.Token) (string, error) {
 	case nil:
 		return "", errors.New("null is not a value")
 	default:
-		return "", errors.New("a list or an object is not a value")
+		return "", errors.New("a list or an object is not a plain value")
 	}
 }
 

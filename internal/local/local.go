@@ -33,6 +33,11 @@ type Config struct {
 	// Scope is put before the task id in EXECUTIONER_TASK, so that runs of different
 	// databases are told apart.
 	Scope string
+	// Past knows how jobs that say what they read or make succeeded before. Nil: they always run.
+	Past Past
+	// Force has all of these run although nothing changed, ForceJobs those that it names.
+	Force     bool
+	ForceJobs []run.JobID
 	// Grace is the time between SIGTERM and SIGKILL. 0: process.DefaultGrace.
 	Grace time.Duration
 }
@@ -40,9 +45,9 @@ type Config struct {
 // Runner executes the tasks of one attempt. It is safe for concurrent use.
 type Runner struct {
 	cfg    Config
-	env    *workflow.Resolver
-	shared environment // of jobs without variables of their own
-	once   sync.Once   // makes shared, for the first of them
+	env    func() *workflow.Resolver // made for the first task: many runs wait for long until they have one
+	shared environment               // of jobs without variables of their own
+	once   sync.Once                 // makes shared, for the first of them
 	tasks  sync.WaitGroup
 
 	mu     sync.Mutex // guards active: tasks begin and end on goroutines of their own
@@ -53,8 +58,10 @@ type Runner struct {
 // New returns a runner. Close it after the last task.
 func New(cfg Config) *Runner {
 	return &Runner{
-		cfg:    cfg,
-		env:    workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides),
+		cfg: cfg,
+		env: sync.OnceValue(func() *workflow.Resolver {
+			return workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides)
+		}),
 		active: make(map[run.TaskID]*task),
 		output: make(map[run.TaskID]string),
 	}
@@ -77,7 +84,7 @@ func secrets(env workflow.Environment) []string {
 // Start implements engine.Runner.
 func (r *Runner) Start(t engine.Task, done func(run.Outcome)) {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &task{runner: r, Task: t, job: &r.cfg.Workflow.Jobs[t.Job], ctx: ctx, cancel: cancel}
+	a := &task{runner: r, Task: t, job: r.job(&t), ctx: ctx, cancel: cancel}
 	r.mu.Lock()
 	r.active[t.ID] = a
 	r.output[t.ID] = r.outputPath(t)
@@ -92,6 +99,18 @@ func (r *Runner) Start(t engine.Task, done func(run.Outcome)) {
 		r.mu.Unlock()
 		done(o)
 	}()
+}
+
+// job returns the job of a task. What its sub-workflow has in common is the runner's,
+// which knows what is secret.
+func (r *Runner) job(t *engine.Task) *workflow.Job {
+	like := &r.cfg.Workflow.Jobs[t.Job]
+	if t.Made == nil {
+		return like
+	}
+	made := *t.Made
+	made.Scope = like.Scope
+	return &made
 }
 
 // Stop implements engine.Runner.
@@ -203,11 +222,12 @@ type environment struct {
 
 // resolve returns the environment of a task.
 func (r *Runner) resolve(t engine.Task) environment {
-	if !r.env.Shared(t.Job) {
-		return newEnvironment(r.env.Resolve(t.Job))
+	j := r.job(&t)
+	if !r.env().SharedBy(j) {
+		return newEnvironment(r.env().ResolveJob(j))
 	}
 	r.once.Do(func() {
-		r.shared = newEnvironment(r.env.Resolve(t.Job))
+		r.shared = newEnvironment(r.env().ResolveJob(j))
 		r.shared.setting = &keeper.Setting{Env: r.shared.list, Secrets: r.shared.secrets}
 	})
 	return r.shared

@@ -115,6 +115,21 @@ func (w *world) execute(try int) run.Outcome {
 }
 
 // stop asks for the end of the first try as a user does who cancels the run.
+// takeUp takes up a task that has ended, as a program does that comes later. It checks that
+// the outcome says when the task ended, and returns it without that.
+func (w *world) takeUp(began time.Time) run.Outcome {
+	w.t.Helper()
+	ended := make(chan run.Outcome, 1)
+	now := time.Now()
+	w.Start(engine.Task{ID: id(1), Of: 3, Again: true}, func(o run.Outcome) { ended <- o })
+	o := w.end(ended)
+	if o.Ended.Before(began) || o.Ended.After(now) || o.Ended != o.Ended.UTC().Truncate(time.Microsecond) {
+		w.t.Errorf("it ended at %v, between %v and %v", o.Ended, began, now)
+	}
+	o.Ended = time.Time{}
+	return o
+}
+
 func (w *world) stop() {
 	w.Stop(engine.Stop{ID: id(1), State: run.Cancelled, Reason: run.RunCancelled, Detail: "asked by tester"})
 }

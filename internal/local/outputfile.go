@@ -122,7 +122,7 @@ func reason(err error) string {
 // what is missing.
 func (t *task) fill() (env environment, missing string) {
 	r := t.runner
-	refs := r.cfg.Workflow.OutputRefs(t.Job)
+	refs := t.job.OutputRefs()
 	if len(refs) == 0 {
 		return r.resolve(t.Task), ""
 	}
@@ -137,5 +137,5 @@ func (t *task) fill() (env environment, missing string) {
 			missing = fmt.Sprintf("${%s} is not known: job %s handed on no %s", ref.Variable, ref.Job, ref.Name)
 		}
 	}
-	return newEnvironment(r.env.Filled(t.Job, known)), missing
+	return newEnvironment(r.env().FilledJob(t.job, known)), missing
 }

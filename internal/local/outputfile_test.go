@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/local"
@@ -42,7 +43,10 @@ func TestHandsOn(t *testing.T) {
 		{"a bad name", `echo '1a=1' >"$EXECUTIONER_OUTPUT"`, "", `line 1: "1a" is not a name: letters, digits and _ make one, and no digit begins it`},
 		{"NUL", `printf 'a=\0' >"$EXECUTIONER_OUTPUT"`, "", "line 1: the value of a has a NUL byte"},
 		{"not UTF-8", `printf 'a=\377' >"$EXECUTIONER_OUTPUT"`, "", "it is not UTF-8"},
-		{"a list", `echo '{"a": []}' >"$EXECUTIONER_OUTPUT"`, "", `"a": a list or an object is not a value`},
+		{"lists", `echo '{"a": ["x, y", 1, true], "b": []}' >"$EXECUTIONER_OUTPUT"`, `{"a":"[\"x, y\",\"1\",\"true\"]","b":"[]"}`, ""},
+		{"a list of lists", `echo '{"a": [[]]}' >"$EXECUTIONER_OUTPUT"`, "", `"a": a list or an object is not a plain value`},
+		{"an object in it", `echo '{"a": {}}' >"$EXECUTIONER_OUTPUT"`, "", `"a": a list or an object is not a plain value`},
+		{"half a list", `echo '{"a": [1' >"$EXECUTIONER_OUTPUT"`, "", `"a": EOF`},
 		{"null", `echo '{"a": null}' >"$EXECUTIONER_OUTPUT"`, "", `"a": null is not a value`},
 		{"a bad name in an object", `echo '{"a-b": 1}' >"$EXECUTIONER_OUTPUT"`, "", `"a-b" is not a name: letters, digits and _ make one, and no digit begins it`},
 		{"half an object", `echo '{"a": 1' >"$EXECUTIONER_OUTPUT"`, "", "EOF"},
@@ -93,14 +97,14 @@ func TestOutputFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old=1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now().Truncate(time.Microsecond)
 	first := w.execute(1)
+	same(t, "when it ended", first.Ended, time.Time{})
 	same(t, "values", first.Values, `{"a":"1"}`)
 	if strings.Contains(w.log(), "old=1") {
 		t.Error("the command found a file")
 	}
-	ended := make(chan run.Outcome, 1)
-	w.Start(engine.Task{ID: id(1), Of: 3, Again: true}, func(o run.Outcome) { ended <- o })
-	same(t, "outcome of the task when it is taken up", w.end(ended), first)
+	same(t, "outcome of the task when it is taken up", w.takeUp(began), first)
 	w.Recorded(id(1))
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {
 		t.Errorf("after it was recorded: %v", err)
@@ -199,9 +203,7 @@ func TestValuesWithUnknownSecrets(t *testing.T) {
 			w := newWorld(t, wf)
 			same(t, "known", w.execute(1), run.Outcome{State: run.Success, Reason: run.Exited, Values: `{"a":"***"}`})
 			tt.forget(wf)
-			ended := newOutcomes()
-			w.Start(engine.Task{ID: id(1), Of: 3, Again: true}, func(o run.Outcome) { ended <- o })
-			same(t, "unknown", w.end(ended), run.Outcome{
+			same(t, "unknown", w.takeUp(time.Time{}), run.Outcome{
 				State: run.Success, Reason: run.Exited,
 				Detail: "what it handed on is not recorded, as the secret S is not known here and can't be hidden in it",
 			})

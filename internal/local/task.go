@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
+	"github.com/executionerhq/executioner/internal/fingerprint"
 	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/mask"
@@ -23,6 +24,8 @@ type task struct {
 	job    *workflow.Job
 	ctx    context.Context // done when the task is asked to stop
 	cancel context.CancelFunc
+	ended  bool   // before this program took it up
+	found  *found // of a job that says what it reads or makes, once it is clear that it runs
 
 	mu      sync.Mutex // guards the three below: a stop may come at any moment of the execution
 	ordered *engine.Stop
@@ -95,12 +98,16 @@ func (t *task) stopped() (run.Outcome, bool) {
 
 // execute runs the task to its end, from where an earlier program left it.
 func (t *task) execute() run.Outcome {
+	if t.job.Each != nil {
+		return run.Failure(run.ItemsInvalid, t.job.Each.Unknown())
+	}
 	if t.job.Command == "" {
 		return run.Outcome{State: run.Success, Reason: run.EmptyCommand}
 	}
 	fate := keeper.Unstarted
 	if t.Again {
 		fate = t.runner.cfg.Keeper.Fate(t.ID.String())
+		t.ended = fate == keeper.Ended
 	}
 	if fate == keeper.Lost {
 		return run.Failure(run.Lost, "nobody can know how it ended: the program that ran it is gone")
@@ -119,6 +126,11 @@ func (t *task) execute() run.Outcome {
 	if fate == keeper.Unstarted {
 		_ = os.Remove(t.runner.outputPath(t.Task)) // of a history that was put back to an earlier state
 	}
+	if fate == keeper.Unstarted && t.job.Footprint != nil && t.runner.cfg.Past != nil {
+		if o := t.upToDate(env); o != nil {
+			return t.masked(*o, env)
+		}
+	}
 	var notes []keeper.Note
 	if fate == keeper.Unstarted {
 		notes = t.notes(env)
@@ -129,7 +141,9 @@ func (t *task) execute() run.Outcome {
 			notes = nil // they are in the log
 		}
 	}
-	return t.masked(t.command(env, notes), env)
+	o := t.command(env, notes)
+	t.sayWhy(&o)
+	return t.masked(o, env)
 }
 
 func (t *task) masked(o run.Outcome, env environment) run.Outcome {
@@ -140,6 +154,9 @@ func (t *task) masked(o run.Outcome, env environment) run.Outcome {
 // notes are what the log of a try begins with.
 func (t *task) notes(env environment) []keeper.Note {
 	notes := []keeper.Note{{Level: joblog.Info, Text: fmt.Sprintf("job %s, try %d of %d", t.ID.Job, t.ID.Try, t.Of)}}
+	if t.found != nil {
+		notes = append(notes, keeper.Note{Level: joblog.Info, Text: fingerprint.Ran + t.found.why})
+	}
 	for _, w := range env.Warnings {
 		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: w})
 	}
@@ -187,15 +204,27 @@ func (t *task) command(env environment, notes []keeper.Note) run.Outcome {
 	if err != nil {
 		return run.Failure(run.StartFailed, err.Error())
 	}
+	if t.found != nil {
+		if err := t.begin(); err != nil {
+			o, _ := t.stopped()
+			return o
+		}
+	}
 	spec.Env = append(spec.Env, outputVariable+"="+t.runner.outputPath(t.Task))
 	spec.Timeout = t.job.Timeout
 	spec.MemoryLimit, spec.MaxProcesses = t.job.MemoryLimit, t.job.MaxProcesses
 	spec.KillLeftover = t.job.Leftover == workflow.KillLeftover
-	spec.Log = &keeper.Log{Path: t.logPath(), Limit: t.job.OutputLimit, Notes: notes, End: len(t.job.PostChecks) == 0}
+	spec.Log = &keeper.Log{Path: t.logPath(), Limit: t.job.OutputLimit, Notes: notes, End: len(t.job.PostChecks) == 0 && t.job.Footprint == nil}
 	r, ok := t.runProcess(spec)
 	if !ok {
 		o, _ := t.stopped()
 		return o
+	}
+	if t.found != nil {
+		t.found.ran = true
+	}
+	if t.ended && r.Outcome.Reason != run.Lost {
+		r.Outcome.Ended = r.At.UTC().Truncate(time.Microsecond)
 	}
 	t.handOn(&r.Outcome, env)
 	if spec.Log.End && r.Outcome.Reason != run.OutputInvalid {
@@ -212,7 +241,7 @@ func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outc
 	}
 	log, err := t.openLog(env.masker)
 	if log == nil {
-		if o.State == run.Success { // it did run, and nobody can say that it is good
+		if o.State == run.Success && len(t.job.PostChecks) > 0 { // it did run, and nobody can say that it is good
 			t.disapprove(&o, fmt.Sprintf("its log can't be written: %v", err))
 		}
 		return o
@@ -222,6 +251,7 @@ func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outc
 		if detail := c.run(t.job.PostChecks); detail != "" {
 			t.disapprove(&o, detail)
 		}
+		t.remember(&o, env, log)
 	}
 	return endLog(log, o, time.Since(began), env.masker)
 }

@@ -67,6 +67,7 @@ type Report struct {
 // Message is a mail that is ready to be sent, except that its attachments are not
 // read yet.
 type Message struct {
+	ID      string // Message-ID without brackets; empty for one that is made up
 	From    string
 	To      []string
 	Subject string

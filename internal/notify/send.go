@@ -97,7 +97,9 @@ func build(msg Message) (*gomail.Msg, error) {
 	}
 	m.Subject(printable(msg.Subject))
 	m.SetDateWithValue(msg.Date)
-	m.SetMessageID()
+	if m.SetMessageID(); msg.ID != "" {
+		m.SetMessageIDWithValue(msg.ID)
+	}
 	m.SetBulk() // nobody's absence shall be answered
 	text := msg.Text
 	for _, path := range msg.Attach {

@@ -35,6 +35,10 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 	p.stuck = p.stuck || t.Reason == run.Stuck
 	j.state = t.To
 	j.due = 0
+	if j.is(offered) { // it starts, or does not any more
+		j.traits &^= offered
+		p.offered--
+	}
 	switch t.To {
 	case run.Running:
 		j.tries = int32(t.Try)
@@ -48,7 +52,10 @@ func (p *Plan) applyJob(i int, t *run.Transition) {
 			return
 		}
 		p.ended(i, t.Reason)
-	case run.Cancelled, run.Success, run.Skipped:
+	case run.Success:
+		p.grow(i) // first: what it becomes waits for the job as it does
+		p.ended(i, t.Reason)
+	case run.Cancelled, run.Skipped:
 		p.ended(i, t.Reason)
 	}
 }

@@ -11,7 +11,7 @@ func (p *Plan) decide(earlier map[run.JobID]Result) {
 	skip := ids(p.opt.Skip)
 	again := p.downstream(p.opt.From)
 	for i := range p.jobs {
-		p.jobs[i].decision = p.decision(i, earlier[p.id(i)], skip[p.id(i)], again[i])
+		p.jobs[i].decision = p.decision(i, earlier[p.id(i)], skip[p.id(i)] || skip[p.madeFrom(i)], again[i])
 	}
 	p.decideAgain(skip, earlier)
 }
@@ -53,7 +53,7 @@ func (p *Plan) decideAgain(skip map[run.JobID]bool, earlier map[run.JobID]Result
 	}
 	for _, i := range p.graph.topological(p.wf.Jobs) {
 		j := &p.jobs[i]
-		if j.decision == "" || !j.is(always|choosy) || j.is(hook) || skip[p.id(int(i))] {
+		if j.decision == "" || !j.is(always|choosy) || j.is(hook) || skip[p.id(int(i))] || skip[p.madeFrom(int(i))] {
 			continue
 		}
 		runs, idly := p.runsAny(p.wf.Jobs[i].Needs)
@@ -100,7 +100,7 @@ func (p *Plan) downstream(named []run.JobID) []bool {
 	}
 	from := ids(named)
 	for i := range p.jobs {
-		if from[p.id(i)] {
+		if from[p.id(i)] || from[p.madeFrom(i)] {
 			reach(int32(i))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Facts are what a condition may ask about: the moment, and how jobs stand. They are
@@ -20,6 +21,9 @@ type Fact struct {
 	ExitCode int        // of its last try; run.NoExitCode when there is none
 	Values   run.Values // what it handed on when it succeeded
 }
+
+// Workflow returns the workflow as it is at that moment: it may have grown.
+func (f Facts) Workflow() *workflow.Workflow { return f.plan.wf }
 
 // Job returns how the job with that id stands, and whether there is such a job.
 func (f Facts) Job(id run.JobID) (Fact, bool) {

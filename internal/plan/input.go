@@ -14,13 +14,20 @@ type Begin struct{}
 
 // Finished tells how a try ended. A late, stale or duplicate one changes nothing.
 type Finished struct {
-	Job     int // index into Workflow.Jobs
+	Job     int // index into Plan.Workflow().Jobs
 	Try     int
 	Outcome run.Outcome
 }
 
 // Tick tells that time has passed, as Output.Wake asked.
 type Tick struct{}
+
+// Admitted starts a task that was offered, see Options.Offer. One that may not start any
+// more is not among Output.Start.
+type Admitted struct {
+	Job int // index into Workflow.Jobs
+	Try int
+}
 
 // Cancel ends the run: what runs is stopped, nothing more starts.
 type Cancel struct {
@@ -29,8 +36,10 @@ type Cancel struct {
 }
 
 // CancelJob stops one job, or keeps it from starting. What needs it is skipped.
+// Of a job that has become several it stops these as well.
 type CancelJob struct {
 	Job    int
+	ID     run.JobID // of the job, whose index counts for nothing then: it may be one that has come later
 	Detail string
 }
 
@@ -43,6 +52,7 @@ type Drain struct {
 func (Begin) input()     {}
 func (Finished) input()  {}
 func (Tick) input()      {}
+func (Admitted) input()  {}
 func (Cancel) input()    {}
 func (CancelJob) input() {}
 func (Drain) input()     {}
@@ -65,6 +75,7 @@ func (d Drain) reason() run.Reason {
 // before it acts on anything else.
 type Output struct {
 	Transitions []run.Transition
+	Ready       []Task // may start as soon as there is an Admitted for them; only with Options.Offer
 	Start       []Task
 	Stop        []Stop
 	Wake        time.Time    // call Step(Tick) then; zero: not needed
@@ -73,7 +84,7 @@ type Output struct {
 
 // Task is one try that is to be started now.
 type Task struct {
-	Job int // index into Workflow.Jobs
+	Job int // index into Plan.Workflow().Jobs
 	Try int
 }
 

@@ -30,6 +30,10 @@ type Options struct {
 	Skip            []run.JobID // not run, and count as done for what needs them
 	FailedOnly      bool        // run only what failed in an earlier attempt
 	From            []run.JobID // run these and everything that needs them, done or not
+	// Offer has tasks that may start offered first, as Output.Ready, and started when an
+	// Admitted says so: somebody else decides when. Nothing is recorded of an offer, so that
+	// a restored plan makes it again.
+	Offer bool
 	// Expected holds how long each job is expected to take, by index. It only orders
 	// ready jobs (longest chain first). Nil: all alike.
 	Expected []time.Duration
@@ -54,6 +58,8 @@ type Plan struct {
 	conditions bool    // some of them have a condition
 	memory     *memory // what conditions ask about; nil: nothing
 
+	growth *growth // see grow.go; nil: no job becomes several
+
 	values map[int]run.Values // of jobs that handed some on
 	ids    map[run.JobID]int  // made for the first job that asks for some
 
@@ -68,6 +74,8 @@ type Plan struct {
 	open     int // but hooks
 	working  int // but those that clean up: hooks, and jobs that run always
 	cleaning int // those
+
+	offered int // tasks that wait for being admitted
 
 	// What the result depends on besides the counts.
 	allowed int  // of the jobs that are counted as failed, those that may
@@ -114,6 +122,7 @@ const (
 	conditional                    // it has a condition
 	forgiven                       // it may fail
 	idle                           // an earlier attempt skipped it though nothing was wrong
+	offered                        // its next try may start, and waits for being admitted
 )
 
 func (j *job) is(t traits) bool { return j.traits&t != 0 }
@@ -129,7 +138,8 @@ func New(wf *workflow.Workflow, opt Options) *Plan {
 	return p
 }
 
-// Workflow returns the workflow that is planned.
+// Workflow returns the workflow that is planned: as it is by now, where jobs become several
+// when what they are made of is known. The one that the plan was made with is not changed.
 func (p *Plan) Workflow() *workflow.Workflow { return p.wf }
 
 // State returns the state of the attempt.
@@ -171,6 +181,7 @@ func (p *Plan) Step(now time.Time, in Input) Output {
 	p.begin()
 	p.decideFirst()
 	p.take(in)
+	p.decideFirst() // of jobs that have come with it
 	p.expire()
 	p.settle()
 	p.requeue()
@@ -210,6 +221,8 @@ func (p *Plan) take(in Input) {
 		}
 	case CancelJob:
 		p.cancelJob(in)
+	case Admitted:
+		p.admitted(in)
 	case Begin, Tick:
 		// What follows from the time, or from nothing, is settled anyway.
 	}
@@ -245,6 +258,9 @@ func (p *Plan) finished(in Finished) {
 
 // cancelJob ends or prevents one job.
 func (p *Plan) cancelJob(in CancelJob) {
+	if in.ID != "" {
+		in.Job, in.ID = p.wf.Index(in.ID), ""
+	}
 	if in.Job < 0 || in.Job >= len(p.jobs) {
 		return
 	}
@@ -256,6 +272,9 @@ func (p *Plan) cancelJob(in CancelJob) {
 	case !j.stopped && (j.state == run.Running || j.due != 0):
 		t.To = t.From // it is recorded that it was asked for; the end comes from the runner
 		p.emit(in.Job, t)
+	}
+	for _, i := range p.madeOf(in.Job) {
+		p.cancelJob(CancelJob{Job: i, Detail: in.Detail})
 	}
 }
 
@@ -331,14 +350,35 @@ func (p *Plan) dispatch() {
 	if p.opt.Sequential && p.waiting.len() > 0 {
 		return
 	}
-	for p.counts.Running < p.opt.Workers && p.ready.len() > 0 {
+	for p.counts.Running+p.offered < p.opt.Workers && p.ready.len() > 0 {
 		i := p.ready.pop()
 		j := &p.jobs[i]
-		if j.state != run.Queued {
-			continue // cancelled while it waited
+		switch {
+		case j.state != run.Queued: // cancelled while it waited
+		case p.opt.Offer:
+			j.traits |= offered
+			p.offered++
+			p.out.Ready = append(p.out.Ready, Task{Job: i, Try: int(j.tries) + 1})
+		default:
+			p.start(i)
 		}
-		p.emit(i, run.Transition{Try: int(j.tries) + 1, From: run.Queued, To: run.Running, Reason: run.Started})
-		p.out.Start = append(p.out.Start, Task{Job: i, Try: int(j.tries)})
+	}
+}
+
+// start begins the next try of job i.
+func (p *Plan) start(i int) {
+	j := &p.jobs[i]
+	p.emit(i, run.Transition{Try: int(j.tries) + 1, From: run.Queued, To: run.Running, Reason: run.Started})
+	p.out.Start = append(p.out.Start, Task{Job: i, Try: int(j.tries)})
+}
+
+// admitted starts a task that was offered, if it still may start.
+func (p *Plan) admitted(in Admitted) {
+	if in.Job < 0 || in.Job >= len(p.jobs) {
+		return
+	}
+	if j := &p.jobs[in.Job]; j.is(offered) && int(j.tries)+1 == in.Try {
+		p.start(in.Job)
 	}
 }
 
@@ -366,7 +406,7 @@ func (p *Plan) stop() {
 
 // end finishes the attempt when nothing is left to do, or says when to come back.
 func (p *Plan) end() {
-	if p.counts.Running > 0 || p.waiting.len() > 0 {
+	if p.counts.Running > 0 || p.offered > 0 || p.waiting.len() > 0 {
 		p.wake()
 		return
 	}

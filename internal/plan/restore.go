@@ -18,9 +18,13 @@ func Restore(wf *workflow.Workflow, opt Options, history []run.Transition, overr
 	p := build(wf, withDefaults(wf, opt))
 	earlier := Results(history, overrides, p.opt.Attempt-1)
 	p.decide(earlier)
+	p.growEarlier(earlier)
 	p.remember(earlier)
 	p.rememberValues(earlier)
 	index := p.index()
+	if p.growth != nil {
+		p.ids = index // which grows with it
+	}
 	for n := range history {
 		if t := &history[n]; t.Attempt == p.opt.Attempt {
 			if err := p.replay(index, t); err != nil {
@@ -84,6 +88,7 @@ func build(wf *workflow.Workflow, opt Options) *Plan {
 		}
 	}
 	p.gate = p.newGate()
+	p.growth = newGrowth(wf.Jobs)
 	if p.open == 0 && p.hooks {
 		p.beginHooks()
 	}

@@ -36,6 +36,7 @@ func retries(r *workflow.Retry, o *run.Outcome, tries int, sinceFirst time.Durat
 	switch {
 	case o.State != run.Failed && o.State != run.Timeout,
 		o.Reason == run.Lost,
+		o.Reason == run.ItemsInvalid, // they stay what they are
 		tries > r.Max,
 		sinceFirst > r.MaxTime:
 		return false

@@ -17,6 +17,12 @@ type Outcome struct {
 	Survivors int           // processes of this try that were left running when it ended
 
 	Values Values `json:",omitempty"` // what a try that succeeded handed on to later jobs
+	// Ended is when the command ended that was found to have ended, by a program that came
+	// later. Zero, as for nearly all: it ended when its end was recorded.
+	Ended time.Time `json:",omitzero"`
+	// Fingerprint is what a try that succeeded found and made, for a store to keep with
+	// the job (see store.Fingerprints). It is no part of the history.
+	Fingerprint string `json:"-"`
 }
 
 // Exit codes that are not the command's own.

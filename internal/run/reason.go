@@ -64,6 +64,16 @@ const (
 	NotRecorded Reason = "not_recorded" // the program that recorded it did not say why
 )
 
+// Of jobs that say what they read or make.
+const (
+	UpToDate Reason = "up_to_date" // nothing changed since it last succeeded, so its command was not run
+)
+
+// Of jobs that become one for each item that another job hands on.
+const (
+	ItemsInvalid Reason = "items_invalid" // there are no items that it could become jobs for
+)
+
 // Reasons returns the whole closed list.
 func Reasons() []Reason {
 	return []Reason{
@@ -73,6 +83,6 @@ func Reasons() []Reason {
 		DependencyFailed, StoppedOnFailure, SkipRequested, AlreadySucceeded, NotSelected,
 		ConditionFalse, ConditionFailed, DependencySkipped, NotNeeded, FailuresAllowed, RunTimedOut,
 		RunCancelled, JobCancelled, Interrupted, EngineStopping, EngineLost,
-		NotRecorded,
+		NotRecorded, UpToDate, ItemsInvalid,
 	}
 }

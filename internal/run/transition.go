@@ -23,6 +23,15 @@ type Transition struct {
 // has been asked for but not yet carried out, for example.
 func (t *Transition) Mark() bool { return t.From == t.To }
 
+// EndedAt returns when a try that began at some time ended: at t.At, unless it had ended
+// before, when nobody watched. A clock that was put back in between tells nothing.
+func (t *Transition) EndedAt(began time.Time) time.Time {
+	if o := t.Outcome; o != nil && !o.Ended.IsZero() && !o.Ended.Before(began) && o.Ended.Before(t.At) {
+		return o.Ended
+	}
+	return t.At
+}
+
 // Override records that somebody declared a job successful by hand.
 // It stands beside the job's state and is not a transition.
 type Override struct {

@@ -13,11 +13,14 @@ import (
 )
 
 // Interrupted reports whether a run's program is gone while something of it is left: jobs
-// that still run, or results that are known and not recorded yet. Resume carries such a
-// run on.
+// that still run, or results that are known and not recorded yet; or whether it waits for
+// a service. Resume carries such a run on.
 func (s *Service) Interrupted(ctx context.Context, r store.Run) (bool, error) {
 	if r.Attempt.State.Ended() || s.isOwned(r) {
 		return false, nil
+	}
+	if opt, err := decodeOptions(r.Attempt.Options); err != nil || opt.Service {
+		return err == nil, err
 	}
 	tasks, err := s.lost(ctx, r)
 	return err == nil && len(tasks) > 0 && s.cfg.Host.Remains(r.ID, tasks), err
@@ -26,8 +29,9 @@ func (s *Service) Interrupted(ctx context.Context, r store.Run) (bool, error) {
 func (s *Service) isOwned(r store.Run) bool { return r.Owner != nil && !s.cfg.Host.Dead(*r.Owner) }
 
 // carryOn takes up the attempt of a leased run where its program left it. It returns nil
-// when nothing is left of it, so that it is to be closed. know adds what is secret.
-func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, know func(*workflow.Workflow) (*workflow.Workflow, error)) (*Execution, error) {
+// when nothing is left of it, so that it is to be closed. know adds what is secret; first
+// is what the plan is told before anything starts.
+func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, know func(*workflow.Workflow) (*workflow.Workflow, error), first ...plan.Input) (*Execution, error) {
 	r.Owner = nil // it is ours
 	left, err := s.Interrupted(ctx, r)
 	if err != nil || !left {
@@ -45,15 +49,19 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 		return nil, err
 	}
 	a := Attempt{
-		Run: r.ID, Number: r.Attempt.Number, Epoch: lease.Epoch, Workflow: wf, Options: opt,
+		Run: r.ID, Number: r.Attempt.Number, Epoch: lease.Epoch, Workflow: wf, Options: opt, Submitted: r.SubmittedAt,
 		TakenUp: &TakenUp{Running: p.Counts().Running, Seq: r.Seq},
 	}
 	runner, err := s.cfg.NewRunner(a)
 	if err != nil {
 		return nil, err
 	}
-	if s.allLost(runner, p, a) {
+	if !opt.Service && s.allLost(runner, p, a) {
 		return nil, runner.Close(false)
+	}
+	if p.State() == run.Pending { // it never began
+		a.TakenUp = nil
+		return s.start(ctx, lease, p, a, runner, r.Seq, first...), nil
 	}
 	before, err := s.seqBefore(ctx, a)
 	if err == nil {
@@ -62,7 +70,7 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 	if err != nil {
 		return nil, errors.Join(err, runner.Close(false))
 	}
-	return s.start(ctx, lease, p, a, runner, before), nil
+	return s.start(ctx, lease, p, a, runner, before, first...), nil
 }
 
 // takenUp records that this program goes on with an attempt, and returns the sequence number.
@@ -109,16 +117,15 @@ func (s *Service) cancelInterrupted(ctx context.Context, r store.Run, kind store
 	if err != nil {
 		return true, lockedByRunning(err, r.ID)
 	}
-	e, err := s.carryOn(ctx, lease, r, func(wf *workflow.Workflow) (*workflow.Workflow, error) { return wf, nil }) // to end it takes no secrets
-	if e == nil {
-		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
-		return err != nil, err
-	}
 	in := plan.Input(plan.Cancel{Reason: run.RunCancelled, Detail: "asked by " + by})
 	if kind == store.DrainRun {
 		in = plan.Drain{Reason: run.EngineStopping, Detail: "asked by " + by}
 	}
-	e.Loop.Send(in)
+	e, err := s.carryOn(ctx, lease, r, func(wf *workflow.Workflow) (*workflow.Workflow, error) { return wf, nil }, in) // to end it takes no secrets
+	if e == nil {
+		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
+		return err != nil, err
+	}
 	_, err = e.Wait(ctx)
 	return true, err
 }
@@ -150,6 +157,6 @@ func (s *Service) interruptedRun(ctx context.Context, application string, before
 // changes reports whether anything is asked for that an attempt which goes on can't be given.
 func (r *Resume) changes() bool {
 	o := r.Options
-	return r.Current != nil || o.FailedOnly || len(o.From)+len(o.Skip)+len(o.Env) > 0 ||
+	return r.Current != nil || o.FailedOnly || o.Force || len(o.From)+len(o.Skip)+len(o.Env)+len(o.ForceJobs) > 0 ||
 		o.Workers > 0 || o.Parallel || o.Sequential || o.ContinueOnError
 }

@@ -15,21 +15,29 @@ import (
 // DrainRun or CancelJob. A run whose program is gone is ended here, with whatever
 // processes it left. An ended run that left no process is a conflict.
 func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
+	if opt, err := decodeOptions(r.Attempt.Options); err == nil && opt.Service && kind == store.CancelJob && !r.Attempt.State.Ended() {
+		return s.request(ctx, r, kind, jobs, by) // whichever service takes the run will see it
+	}
 	if r.Attempt.State.Ended() || !s.isOwned(r) {
 		if done, err := s.cancelInterrupted(ctx, r, kind, by); done || err != nil {
 			return err
 		}
 		return s.cancelLost(ctx, r)
 	}
+	return s.request(ctx, r, kind, jobs, by)
+}
+
+// request asks the owner of a run, or whoever will own it, for something.
+func (s *Service) request(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
 	requests := []store.Request{{Kind: kind, By: by, At: time.Now().UTC()}}
 	if kind == store.CancelJob {
-		wf, err := s.Workflow(ctx, r.Attempt.Hash)
+		wf, err := s.grown(ctx, r)
 		if err != nil {
 			return err
 		}
 		requests = requests[:0]
 		for _, id := range jobs {
-			if _, err := JobIn(wf, id); err != nil {
+			if _, err := JobIn(wf, id); err != nil && !wf.MayMake(id) {
 				return err
 			}
 			requests = append(requests, store.Request{Kind: kind, Job: id, By: by, At: time.Now().UTC()})
@@ -144,7 +152,7 @@ func (s *Service) MarkSuccess(ctx context.Context, r store.Run, jobs []run.JobID
 }
 
 func (s *Service) mark(ctx context.Context, r store.Run, jobs []run.JobID, by, note string) ([]run.Override, error) {
-	wf, err := s.Workflow(ctx, r.Attempt.Hash)
+	wf, err := s.grown(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -221,7 +221,7 @@ func TestMarkSuccessIsRefused(t *testing.T) {
 		e := p.submit(flow("a", "load"), runs.Options{})
 		time.Sleep(time.Millisecond)
 		_, err := other.MarkSuccess(other.ctx, c.run(e.Run), []run.JobID{"a"}, "ann", "")
-		c.refused(err, fault.Locked, "run 1 is going on: run 1 is being executed: held by process 1 on host",
+		c.refused(err, fault.Locked, "run 1 is going on: held by process 1 on host",
 			"watch it with: executioner logs -f 1, or stop it with: executioner cancel 1")
 		id := p.wait(e)
 		_, err = other.MarkSuccess(other.ctx, c.run(id), []run.JobID{"a", "laod"}, "ann", "")

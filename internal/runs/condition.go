@@ -12,6 +12,7 @@ import (
 // included.
 func (s *Service) planOptions(wf *workflow.Workflow, opt Options, id run.ID, attempt int) plan.Options {
 	made := opt.Plan(id, attempt)
+	made.Offer = s.gated(wf)
 	if !conditional(wf) {
 		return made
 	}
@@ -30,4 +31,9 @@ func conditional(wf *workflow.Workflow) bool {
 		}
 	}
 	return false
+}
+
+// gated reports whether somebody else says when the tasks of a workflow may start.
+func (s *Service) gated(wf *workflow.Workflow) bool {
+	return s.cfg.Gate != nil && (s.cfg.Gated == nil || s.cfg.Gated(wf))
 }

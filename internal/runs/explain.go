@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/fingerprint"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -198,6 +199,9 @@ func by(detail string) string {
 
 func endSentence(t *run.Transition) string {
 	s := fmt.Sprintf("Try %d %s", t.Try, Ending(t))
+	if late := t.At.Sub(t.EndedAt(time.Time{})); late > 0 {
+		s += fmt.Sprintf("; that was %s before it was recorded here, when no program watched", late.Round(time.Millisecond))
+	}
 	if t.To != run.Failed && t.To != run.Timeout {
 		return s + "."
 	}
@@ -215,6 +219,8 @@ func ending(t *run.Transition) string {
 	switch {
 	case t.To == run.Success && t.Reason == run.EmptyCommand:
 		return "succeeded, because there was no command to run"
+	case t.To == run.Success && t.Reason == run.UpToDate:
+		return "did not have to run"
 	case t.To == run.Success:
 		return "succeeded"
 	case t.Reason == run.Exited && t.Outcome != nil:
@@ -237,6 +243,7 @@ var endings = map[run.Reason]string{
 	run.PostcheckFailed: "ended well, but a post-check failed",
 	run.OutputInvalid:   "ended well, but what it handed on can't be read",
 	run.StartFailed:     "could not be started",
+	run.ItemsInvalid:    "could not become a job for each item",
 	run.Lost:            "was lost",
 	run.RunCancelled:    "was stopped, because the run was cancelled",
 	run.Interrupted:     "was stopped, because the run was interrupted",
@@ -247,8 +254,11 @@ var endings = map[run.Reason]string{
 }
 
 func detail(t *run.Transition) string {
-	if t.Detail == "" {
+	switch {
+	case t.Detail == "":
 		return ""
+	case strings.HasPrefix(t.Detail, fingerprint.Ran): // why it ran is beside the point of how it ended
+		return by(t.Detail)
 	}
 	return ": " + t.Detail
 }

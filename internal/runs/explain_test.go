@@ -85,6 +85,9 @@ func sentences() []struct {
 		{run.Transition{Job: "a", Try: 2, From: queued, To: running, Reason: run.Started}, "Try 2 started, because a worker was free (3 in all)."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: success, Reason: run.Exited, Outcome: ended(0)}, "Try 1 succeeded."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: success, Reason: run.EmptyCommand, Outcome: ended(0)}, "Try 1 succeeded, because there was no command to run."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: success, Reason: run.UpToDate, Outcome: ended(0), Detail: "nothing changed since run 12"}, "Try 1 did not have to run: nothing changed since run 12."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: success, Reason: run.Exited, Outcome: ended(0), Detail: "run: a.csv changed"}, "Try 1 succeeded (run: a.csv changed)."},
+		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.Exited, Outcome: ended(3), Detail: "log full; run: first time"}, "Try 1 failed with exit code 3: log full; run: first time; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.Exited, Outcome: ended(3)}, "Try 1 failed with exit code 3; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.Exited, Outcome: ended(3), Detail: "log full"}, "Try 1 failed with exit code 3: log full; it is not tried again."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.Signal, Outcome: &run.Outcome{Signal: 11}}, "Try 1 was ended by signal 11; it is not tried again."},
@@ -114,6 +117,10 @@ func sentences() []struct {
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotSelected}, "It was left out, because only failed jobs were asked for."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.Stuck}, "It was skipped, because nothing ran and nothing could start. This is a bug of executioner; please report it."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: "new_reason"}, "It was skipped (new_reason)."},
+		{
+			run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.ItemsInvalid, Outcome: ended(-1), Detail: "x"},
+			"Try 1 could not become a job for each item: x; it is not tried again.",
+		},
 		{run.Transition{Job: "a", From: pending, To: queued, Reason: run.NotRecorded}, "It was started by the program that the run was imported from, which recorded no dependencies."},
 		{run.Transition{Job: "a", Try: 1, From: running, To: failed, Reason: run.NotRecorded, Outcome: ended(-1), Detail: "x"}, "Try 1 failed, and why was not recorded: x; it is not tried again."},
 		{run.Transition{Job: "b", From: pending, To: skipped, Reason: run.NotRecorded, Detail: "x"}, "It was skipped; why was not recorded: x."},
@@ -175,6 +182,16 @@ func TestSentences(t *testing.T) {
 		if !told[r] {
 			t.Errorf("no sentence for %s is tested", r)
 		}
+	}
+}
+
+func TestEndThatNobodyWatchedIsTold(t *testing.T) {
+	late := ended(1)
+	late.Ended = noon.Add(-90 * time.Second)
+	d := recorded([]run.Transition{{Job: "a", Try: 1, From: run.Running, To: run.Failed, Reason: run.Exited, Outcome: late}})
+	want := "Try 1 failed with exit code 1; that was 1m30s before it was recorded here, when no program watched; it is not tried again."
+	if got := Explain(d, "a")[0].Sentence; got != want {
+		t.Error(got)
 	}
 }
 

@@ -204,6 +204,7 @@ func TestTellHowLong(t *testing.T) {
 		{end(run.Failed, run.PostcheckFailed, "y"), "ended well after 1.46s, but a post-check failed: y", "ended well, but a post-check failed: y"},
 		{end(run.Failed, run.PrecheckFailed, "y"), "was not run, because a pre-check failed: y", "was not run, because a pre-check failed: y"},
 		{&run.Transition{From: run.Running, To: run.Failed, At: noon.Add(time.Second)}, "FAILED after 1.00s", "FAILED"},
+		{&run.Transition{Job: "a", From: run.Running, To: run.Success, Reason: run.Exited, At: noon.Add(time.Hour), Outcome: &run.Outcome{Ended: noon.Add(time.Second)}}, "succeeded after 1.00s", "succeeded"},
 		{&run.Transition{From: run.Running, To: run.Success, At: noon.Add(time.Second)}, "SUCCESS after 1.00s", "SUCCESS"},
 	}
 	for _, tt := range tests {

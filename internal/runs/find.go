@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/history"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
 )
@@ -65,14 +66,14 @@ func (s *Service) newest(ctx context.Context, f store.Filter, none string) (stor
 	return found[0], nil
 }
 
-// Expected returns how long a run of an application is likely to take: as long as the
-// last one that succeeded. It is 0 when nothing is known.
+// Expected returns how long a run of an application is likely to take, see
+// history.UsualOf. It is 0 when nothing is known.
 func (s *Service) Expected(ctx context.Context, application string) time.Duration {
-	found, err := s.cfg.Store.Runs(ctx, store.Filter{Application: application, States: []run.State{run.Success}, Limit: 1})
-	if err != nil || len(found) == 0 {
+	usual, err := history.UsualOf(ctx, s.cfg.Store, application, "", time.Now())
+	if err != nil {
 		return 0
 	}
-	return found[0].Attempt.EndedAt.Sub(found[0].Attempt.StartedAt)
+	return usual.Median
 }
 
 // noSuchRun says which runs are nearest to a number that nobody has.

@@ -22,9 +22,17 @@ type Options struct {
 	Env             []workflow.Var `json:"env,omitempty"`
 	FailedOnly      bool           `json:"failed_only,omitempty"`
 	From            []run.JobID    `json:"from,omitempty"`
+	Force           bool           `json:"force,omitempty"`      // jobs run although nothing changed: all,
+	ForceJobs       []run.JobID    `json:"force_jobs,omitempty"` // or these
 	// Imported marks an attempt of another program, which recorded no dependencies: its
 	// stored workflow tells what ran, and can't be run.
 	Imported bool `json:"imported,omitempty"`
+	// Service marks an attempt that belongs to a service: while no program owns it, it waits
+	// for the next one, and nobody ends it because its program is gone.
+	Service bool `json:"service,omitempty"`
+	// Registered is where the workflow comes from when that is no file: the name and version
+	// under which it was registered, as NAME@VERSION.
+	Registered string `json:"registered,omitempty"`
 }
 
 // Plan returns the options that the plan of an attempt is made with.
@@ -55,7 +63,7 @@ func decodeOptions(b []byte) (Options, error) {
 // spread replaces the names of jobs of the file that stand for others, such as one with
 // a matrix, by the names of these. It reports the first that the workflow does not have.
 func (o Options) spread(wf *workflow.Workflow) (Options, error) {
-	for _, list := range []*[]run.JobID{&o.Skip, &o.From} {
+	for _, list := range []*[]run.JobID{&o.Skip, &o.From, &o.ForceJobs} {
 		all, err := spreadIDs(wf, *list)
 		if err != nil {
 			return o, err
@@ -69,6 +77,10 @@ func spreadIDs(wf *workflow.Workflow, ids []run.JobID) ([]run.JobID, error) {
 	var all []run.JobID
 	for _, id := range ids {
 		if wf.Index(id) >= 0 {
+			all = append(all, id)
+			continue
+		}
+		if wf.MayMake(id) {
 			all = append(all, id)
 			continue
 		}

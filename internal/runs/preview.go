@@ -81,6 +81,10 @@ func (s *Service) PreviewResume(ctx context.Context, r store.Run, req Resume) (*
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
+	if err := checkMade(wf, restored.Workflow(), opt.From, opt.Skip, opt.ForceJobs); err != nil {
+		return nil, err
+	}
+	p.Workflow = restored.Workflow()
 	return p, p.rehearse(restored)
 }
 

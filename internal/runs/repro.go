@@ -40,6 +40,9 @@ func (s *Service) Ran(ctx context.Context, r store.Run, job run.JobID) (Ran, err
 		if ran.Workflow, err = s.Workflow(ctx, attempt.Hash); err != nil {
 			return ran, err
 		}
+		if ran.Workflow, err = grownBy(ran.Workflow, r.ID, &attempt, d.History); err != nil {
+			return ran, err
+		}
 		if ran.Job, err = JobIn(ran.Workflow, job); err != nil {
 			return ran, err
 		}

@@ -3,6 +3,7 @@ package runs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ type Resume struct {
 	Current *workflow.Workflow
 	// Options for this attempt. Env is added to that of the attempt before, and wins;
 	// Workers, Parallel, Sequential and ContinueOnError fall back to it when not given.
-	// Skip, FailedOnly and From are of this attempt alone.
+	// Skip, FailedOnly, From, Force and ForceJobs are of this attempt alone.
 	Options Options
 	// Params are given for the stored workflow's secret parameters, which are not stored.
 	Params []workflow.Given
@@ -74,9 +75,13 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the history of run %d can't be replayed", r.ID)
 	}
+	if err := checkMade(wf, p.Workflow(), opt.From, opt.Skip, opt.ForceJobs); err != nil {
+		return nil, err
+	}
 	if err := worthwhile(r, p); err != nil {
 		return nil, err
 	}
+	next.Jobs = len(p.Workflow().Jobs)
 	known, err := s.again(ctx, wf, req)
 	if err != nil {
 		return nil, err
@@ -84,7 +89,7 @@ func (s *Service) resumeLeased(ctx context.Context, lease store.Lease, req Resum
 	if err := s.addAttempt(ctx, lease, next); err != nil {
 		return nil, err
 	}
-	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Epoch: lease.Epoch, Workflow: known, Options: opt}, h.last())
+	return s.execute(ctx, lease, p, Attempt{Run: r.ID, Number: number, Epoch: lease.Epoch, Workflow: known, Options: opt, Submitted: r.SubmittedAt}, h.last())
 }
 
 // resumeInterrupted carries an attempt on that was interrupted. Nil: there is nothing to
@@ -153,17 +158,27 @@ func (s *Service) continueWith(ctx context.Context, r store.Run, req Resume) (Op
 	if err != nil {
 		return Options{}, nil, err
 	}
-	wf := req.Current
+	return req.continues(r.ID, before, func() (*workflow.Workflow, error) { return s.Workflow(ctx, r.Attempt.Hash) })
+}
+
+// continues returns the options and the workflow of the attempt that comes after one with
+// these options and this workflow.
+func (r *Resume) continues(id run.ID, before Options, stored func() (*workflow.Workflow, error)) (Options, *workflow.Workflow, error) {
+	wf := r.Current
 	if wf == nil && before.Imported {
-		return Options{}, nil, fault.New(fault.Conflict, "run %d was imported, and what its jobs depend on was not recorded", r.ID).
-			WithHint("go on with its workflow file: executioner resume %d --with-current --file FILE", r.ID)
+		return Options{}, nil, fault.New(fault.Conflict, "run %d was imported, and what its jobs depend on was not recorded", id).
+			WithHint("go on with its workflow file: executioner resume %d --with-current --file FILE", id)
 	}
 	if wf == nil {
-		if wf, err = s.Workflow(ctx, r.Attempt.Hash); err != nil {
+		var err error
+		if wf, err = stored(); err != nil {
 			return Options{}, nil, err
 		}
 	}
-	opt, err := req.Options.after(before).spread(wf)
+	opt, err := r.Options.after(before).spread(wf)
+	if r.Current == nil {
+		opt.Registered = before.Registered
+	}
 	return opt, wf, err
 }
 
@@ -203,5 +218,9 @@ func lockedByRunning(err error, id run.ID) error {
 	}
 	going := fault.New(fault.Locked, "run %d is going on", id)
 	going.Err = err
+	var held *store.Held
+	if errors.As(err, &held) { // what is round it says once more that it goes on
+		going.Err = held
+	}
 	return going.WithHint("watch it with: executioner logs -f %d, or stop it with: executioner cancel %d", id, id)
 }

@@ -150,7 +150,7 @@ func TestResumeIsRefusedWhileTheProgramLives(t *testing.T) {
 		e := p.submit(flow("a"), runs.Options{})
 		time.Sleep(time.Millisecond)
 		_, err := other.Resume(other.ctx, c.run(e.Run), runs.Resume{})
-		c.refused(err, fault.Locked, "run 1 is going on: run 1 is being executed: held by process 1 on host",
+		c.refused(err, fault.Locked, "run 1 is going on: held by process 1 on host",
 			"watch it with: executioner logs -f 1, or stop it with: executioner cancel 1")
 		p.wait(e)
 		c.is(e.Run, 1, run.Success, run.AllSucceeded)

@@ -5,6 +5,7 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/engine"
@@ -40,7 +41,7 @@ type Host interface {
 	KillSurvivors(ctx context.Context, tasks []run.TaskID) (left []int, err error)
 }
 
-// Config is what a Service is made of. All fields but Secrets and Conditions are required.
+// Config is what a Service is made of. Store, Host, Hub and NewRunner are required.
 type Config struct {
 	Store store.Store
 	Host  Host
@@ -53,6 +54,17 @@ type Config struct {
 	Conditions func(a Attempt) func(job int, f plan.Facts) (bool, error)
 	// NewRunner makes the runner of an attempt that is about to start.
 	NewRunner func(a Attempt) (Runner, error)
+	// Gate returns what says when the tasks of an attempt may start, see engine.Config. Nil: no
+	// attempt has one.
+	Gate func(a Attempt) engine.Gate
+	// Gated reports whether the attempts of a workflow have a gate. Nil: all do.
+	Gated func(wf *workflow.Workflow) bool
+	// Beat returns how often the lease of each run is renewed, see engine.Config. Nil: each second.
+	Beat func() time.Duration
+	// Journal records transitions. Nil: Store does.
+	Journal engine.Journal
+	// Observe returns who is told of an attempt's transitions besides Hub. Nil: nobody.
+	Observe func(a Attempt) Observer
 	// Trouble is told when results can't be recorded for now, and with nil when they can again.
 	Trouble func(error)
 }
@@ -62,11 +74,24 @@ type Config struct {
 // a program that is only slow ends live work; one that is gone is recognised at once.
 const leaseTTL = 10 * time.Minute
 
+// Observer watches one attempt. It is told of each transition, after the commit and in
+// order, by one goroutine, and must not block.
+type Observer interface {
+	engine.Publisher
+	// Close says that the attempt does not go on here, whether it has ended or not.
+	Close()
+}
+
 // Service carries out use cases. It is safe for concurrent use.
 type Service struct{ cfg Config }
 
 // New returns a service.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
+func New(cfg Config) *Service {
+	if cfg.Journal == nil {
+		cfg.Journal = cfg.Store
+	}
+	return &Service{cfg: cfg}
+}
 
 // Attempt says what an attempt runs, and how.
 type Attempt struct {
@@ -75,6 +100,8 @@ type Attempt struct {
 	Epoch    int64 // the fencing number of the run's lease
 	Workflow *workflow.Workflow
 	Options  Options
+	// Submitted is when the run was.
+	Submitted time.Time
 	// TakenUp is set when the attempt was interrupted and goes on here.
 	TakenUp *TakenUp
 }
@@ -100,10 +127,28 @@ type Execution struct {
 // Wait returns how the attempt ended, once everything is recorded and given back.
 func (e *Execution) Wait(ctx context.Context) (run.Summary, error) {
 	sum, err := e.Loop.Wait()
+	if errors.Is(err, engine.ErrLeft) {
+		return sum, errors.Join(err, e.left(ctx))
+	}
 	if closeErr := e.runner.Close(err == nil); err == nil {
 		err = closeErr
 	}
 	// The run has ended whatever becomes of its lease, which runs out by itself.
 	_ = e.service.cfg.Store.Release(context.WithoutCancel(ctx), e.lease)
 	return sum, err
+}
+
+// Leave stops looking after the attempt, and does not end it: see engine.Loop.Leave.
+// Wait returns engine.ErrLeft then, unless the attempt has ended before.
+func (e *Execution) Leave() { e.Loop.Leave() }
+
+// left gives back what a run that was left holds. While jobs of it run it stays ours until
+// this program is gone: those of other hosts could only take them for lost.
+func (e *Execution) left(ctx context.Context) error {
+	if e.Loop.Running() > 0 {
+		return nil
+	}
+	err := e.runner.Close(false)
+	_ = e.service.cfg.Store.Release(context.WithoutCancel(ctx), e.lease)
+	return err
 }

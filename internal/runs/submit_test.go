@@ -40,7 +40,7 @@ func TestSubmit(t *testing.T) {
 		if stored.File = wf.File; !reflect.DeepEqual(stored, wf) {
 			t.Errorf("stored is %+v", stored)
 		}
-		want := runs.Attempt{Run: id, Number: 1, Epoch: 1, Workflow: wf, Options: opt}
+		want := runs.Attempt{Run: id, Number: 1, Epoch: 1, Workflow: wf, Options: opt, Submitted: c.run(id).SubmittedAt}
 		if !reflect.DeepEqual(p.attempts, []runs.Attempt{want}) {
 			t.Errorf("the runner was made for %+v", p.attempts)
 		}

@@ -62,6 +62,8 @@ func (t *Teller) tries(tr *run.Transition) string {
 	most := 1
 	if i, ok := t.index[tr.Job]; ok {
 		most += t.wf.Jobs[i].Retry.Max
+	} else if i := t.wf.Maker(tr.Job); i >= 0 {
+		most += t.wf.Jobs[i].Retry.Max
 	}
 	if most == 1 {
 		return ""
@@ -74,8 +76,8 @@ func (t *Teller) ended(tr *run.Transition) (level, text string) {
 	if tr.To == run.Success {
 		level = LevelInfo
 	}
-	if tr.Reason != run.PrecheckFailed && tr.Reason != run.StartFailed { // it did run
-		text = took(text, after(t.started[tr.Job], tr.At))
+	if tr.Reason != run.PrecheckFailed && tr.Reason != run.StartFailed && tr.Reason != run.ItemsInvalid && tr.Reason != run.UpToDate { // it did run
+		text = took(text, after(t.started[tr.Job], tr.EndedAt(t.started[tr.Job])))
 	}
 	text += detail(tr)
 	delete(t.started, tr.Job)

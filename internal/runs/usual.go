@@ -27,14 +27,19 @@ func (s *Service) Usual(ctx context.Context, application string) (*Usual, error)
 	if err != nil {
 		return nil, err
 	}
-	u := &Usual{Run: d.View.Run, Jobs: make(map[run.JobID]time.Duration, len(d.View.Jobs))}
-	if d.View.Seconds != nil {
-		u.Took = time.Duration(*d.View.Seconds * float64(time.Second))
+	return d.View.Usual(), nil
+}
+
+// Usual returns how long the run and its jobs took, as Service.Usual does.
+func (v *View) Usual() *Usual {
+	u := &Usual{Run: v.Run, Jobs: make(map[run.JobID]time.Duration, len(v.Jobs))}
+	if v.Seconds != nil {
+		u.Took = time.Duration(*v.Seconds * float64(time.Second))
 	}
-	for i := range d.View.Jobs {
-		if j := &d.View.Jobs[i]; j.Seconds != nil {
+	for i := range v.Jobs {
+		if j := &v.Jobs[i]; j.Seconds != nil && j.Reason != run.UpToDate {
 			u.Jobs[j.ID] = time.Duration(*j.Seconds * float64(time.Second))
 		}
 	}
-	return u, nil
+	return u
 }

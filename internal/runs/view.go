@@ -19,6 +19,7 @@ type View struct {
 	Reason       run.Reason `json:"reason,omitempty"`
 	Detail       string     `json:"detail,omitempty"`
 	File         string     `json:"file,omitempty"`
+	Registered   string     `json:"registered,omitempty"` // NAME@VERSION of a registered workflow, which has no file
 	WorkingDir   string     `json:"working_dir"`
 	WorkflowHash string     `json:"workflow_hash"`
 	SubmittedAt  time.Time  `json:"submitted_at"`
@@ -119,7 +120,8 @@ func (s *Service) history(ctx context.Context, id run.ID) (History, error) {
 // Details is a run with all that belongs to it.
 type Details struct {
 	View     View
-	Workflow *workflow.Workflow
+	Workflow *workflow.Workflow // with the jobs that have come at run time
+	Loaded   *workflow.Workflow // without them, as it is stored
 	Attempts []store.Attempt
 	History  History
 }
@@ -147,12 +149,17 @@ func (s *Service) Show(ctx context.Context, r store.Run) (Details, error) {
 		return Details{}, err
 	}
 	v := Row(r)
-	if v.Interrupted, err = s.Interrupted(ctx, r); err != nil {
+	if v.Interrupted, err = s.shownInterrupted(ctx, r); err != nil {
 		return Details{}, err
 	}
 	v.Log = joblog.MainPath(wf.LogDir, wf.Application, r.ID)
-	v.Jobs = fold(wf, h, r.ID)
-	return Details{View: v, Workflow: wf, Attempts: attempts, History: h}, nil
+	d := Details{View: v, Workflow: wf, Loaded: wf, Attempts: attempts, History: h}
+	if d.Workflow, err = grownBy(wf, r.ID, &r.Attempt, h); err != nil {
+		return Details{}, err
+	}
+	d.View.Jobs = fold(d.Workflow, h, r.ID)
+	d.View.Counts.Total = len(d.Workflow.Jobs)
+	return d, nil
 }
 
 // List returns runs, newest first, without their jobs.
@@ -162,10 +169,19 @@ func (s *Service) List(ctx context.Context, f store.Filter) ([]View, error) {
 	for i := range found {
 		views[i] = Row(found[i])
 		if err == nil {
-			views[i].Interrupted, err = s.Interrupted(ctx, found[i])
+			views[i].Interrupted, err = s.shownInterrupted(ctx, found[i])
 		}
 	}
 	return views, err
+}
+
+// shownInterrupted reports whether a run has begun and was interrupted. One that has not
+// waits for its turn.
+func (s *Service) shownInterrupted(ctx context.Context, r store.Run) (bool, error) {
+	if r.Attempt.State == run.Pending {
+		return false, nil
+	}
+	return s.Interrupted(ctx, r)
 }
 
 // Row returns what is shown of a run in a list.
@@ -177,6 +193,11 @@ func Row(r store.Run) View {
 		StartedAt: at(a.StartedAt), EndedAt: at(a.EndedAt), Counts: a.Counts,
 	}
 	v.Seconds = seconds(v.StartedAt, v.EndedAt)
+	if opt, err := StoredOptions(r); err == nil { // whoever runs it says what is wrong with them
+		v.Registered = opt.Registered
+	}
+	c := &v.Counts // of a workflow that grows the total is what it began with
+	c.Total = max(c.Total, c.Running+c.Succeeded+c.Failed+c.Skipped+c.Cancelled)
 	return v
 }
 
@@ -264,7 +285,11 @@ func (v *JobView) apply(t *run.Transition) {
 // end adds how a try ended. CPU time adds up over the tries; memory is the largest.
 func (v *JobView) end(t *run.Transition) {
 	o := t.Outcome
-	v.EndedAt = at(t.At)
+	var began time.Time
+	if v.StartedAt != nil {
+		began = *v.StartedAt
+	}
+	v.EndedAt = at(t.EndedAt(began))
 	v.Seconds = seconds(v.StartedAt, v.EndedAt)
 	if o.ExitCode != run.NoExitCode {
 		v.ExitCode = &o.ExitCode

@@ -87,6 +87,13 @@ func TestFold(t *testing.T) {
 			v.StartedAt, v.EndedAt, v.Seconds = second(1), second(3), lasting(2)
 			v.asked = "asked by ann"
 		})},
+		{"ended while nobody watched", append(firstTry[:2:2],
+			run.Transition{Job: "gone", From: pending, To: queued}, run.Transition{Job: "gone", From: queued, To: run.Skipped},
+			run.Transition{Job: "a", Try: 1, From: running, To: run.Success, Reason: run.Exited, Outcome: &run.Outcome{Ended: *second(2)}},
+		), nil, a(func(v *JobView) {
+			v.State, v.Reason, v.Attempt, v.Tries = run.Success, run.Exited, 1, 1
+			v.StartedAt, v.EndedAt, v.Seconds, v.ExitCode = second(1), second(2), lasting(1), exit(0)
+		})},
 		{"skipped", []run.Transition{{Job: "a", From: pending, To: run.Skipped, Reason: run.DependencyFailed, Cause: "z"}}, nil, a(func(v *JobView) {
 			v.State, v.Reason, v.Cause, v.Attempt = run.Skipped, run.DependencyFailed, "z", 1
 		})},

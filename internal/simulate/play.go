@@ -21,10 +21,13 @@ func TimedOut(j *workflow.Job) Play {
 	return Play{Took: j.Timeout, Outcome: run.Outcome{State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode}}
 }
 
-// Of returns how a try of a job really goes: one without a command succeeds at once, and
-// none goes on for longer than the job may.
+// Of returns how a try of a job really goes: one without a command succeeds at once,
+// one that is to become jobs for items which nobody knows fails, and none goes on for
+// longer than the job may.
 func Of(j *workflow.Job, p Play) Play {
 	switch {
+	case j.Each != nil:
+		return Play{Outcome: run.Failure(run.ItemsInvalid, j.Each.Unknown())}
 	case j.Command == "":
 		return Play{Outcome: run.Outcome{State: run.Success, Reason: run.EmptyCommand}}
 	case p.Took > j.Timeout:

@@ -35,8 +35,8 @@ type Config struct {
 
 // Timeline is what happened. Times are counted from the start.
 type Timeline struct {
-	Workflow *workflow.Workflow
-	Workers  int // jobs that may run at once
+	Workflow *workflow.Workflow // with the jobs that have come at run time
+	Workers  int                // jobs that may run at once
 	Summary  run.Summary
 	Took     time.Duration
 	Tries    []Try // in the order in which they started
@@ -60,6 +60,7 @@ type Job struct {
 	Detail   string
 	ExitCode int // of its last try; run.NoExitCode when there is none
 	Tries    int
+	Values   run.Values // what it handed on
 }
 
 // Run simulates a plan to its end. A fault Internal means that it stands still.
@@ -70,12 +71,11 @@ func Run(cfg Config) (*Timeline, error) {
 		cfg: cfg, index: make(map[run.JobID]int, len(wf.Jobs)), going: make(map[int]*tryEnd),
 		line: &Timeline{Workflow: wf, Workers: cfg.Plan.Workers(), Jobs: make([]Job, len(wf.Jobs))},
 	}
-	for i := range wf.Jobs {
-		s.index[wf.Jobs[i].ID] = i
-		s.line.Jobs[i].ExitCode = run.NoExitCode
-	}
+	s.know(0)
 	for in := plan.Input(plan.Begin{}); ; {
-		s.take(cfg.Plan.Step(cfg.Start.Add(s.now), in))
+		out := cfg.Plan.Step(cfg.Start.Add(s.now), in)
+		s.grow()
+		s.take(out)
 		if s.over {
 			s.line.Took = s.now
 			return s.line, nil
@@ -100,6 +100,24 @@ type simulation struct {
 	asleep bool
 	idle   bool // the last call at wake changed nothing
 	over   bool
+}
+
+// know prepares for the jobs from first on.
+func (s *simulation) know(first int) {
+	for i := first; i < len(s.line.Jobs); i++ {
+		s.index[s.line.Workflow.Jobs[i].ID] = i
+		s.line.Jobs[i].ExitCode = run.NoExitCode
+	}
+}
+
+// grow takes notice of jobs that have come with a step.
+func (s *simulation) grow() {
+	first := len(s.line.Jobs)
+	s.line.Workflow = s.cfg.Plan.Workflow()
+	if n := len(s.line.Workflow.Jobs) - first; n > 0 {
+		s.line.Jobs = append(s.line.Jobs, make([]Job, n)...)
+		s.know(first)
+	}
 }
 
 // take does what a step decided.
@@ -136,6 +154,10 @@ func (s *simulation) note(t *run.Transition) {
 	j.State, j.Reason, j.Cause, j.Detail = t.To, t.Reason, t.Cause, t.Detail
 	if t.Outcome != nil {
 		j.ExitCode = t.Outcome.ExitCode
+		j.Values = ""
+		if t.To == run.Success {
+			j.Values = t.Outcome.Values
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type Archive struct {
 	Run         Run
 	Origin      string // where the run was recorded first; empty for one that was made here
+	Key         string // what is kept of the key that it was created with, see KeyHash; empty for none
 	Attempts    []Attempt
 	Transitions []run.Transition
 	Overrides   []run.Override
@@ -82,7 +83,8 @@ func normalTransition(t *run.Transition) {
 	t.At, t.Until = micros(t.At), micros(t.Until)
 	if t.Outcome != nil {
 		o := *t.Outcome
-		o.CPU = o.CPU.Truncate(time.Microsecond)
+		o.CPU, o.Ended = o.CPU.Truncate(time.Microsecond), micros(o.Ended)
+		o.Fingerprint = ""
 		t.Outcome = &o
 	}
 }
@@ -168,10 +170,19 @@ type Rows struct {
 	Transitions int64 `json:"transitions"`
 	Requests    int64 `json:"requests"`
 	Overrides   int64 `json:"overrides"`
+	Tallies     int64 `json:"tallies"`
+	Users       int64 `json:"users"`
+	Tokens      int64 `json:"tokens"`
+	Sessions    int64 `json:"sessions"`
+	Audit       int64 `json:"audit_entries"`
+	Registered  int64 `json:"registered_workflows"` // versions of them
+	Schedules   int64 `json:"schedules"`
+	Firings     int64 `json:"expected_times"` // of schedules
 }
 
 // The chores that a store keeps the time of.
 const (
 	ChorePrune  = "prune"  // removing old runs
 	ChoreBackup = "backup" // a copy of the whole history
+	ChoreCount  = "count"  // adding attempts to the tallies
 )

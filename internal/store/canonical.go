@@ -20,6 +20,7 @@ func (a *Archive) Canonical() []byte {
 		WorkingDir: exact(a.Run.WorkingDir), SubmittedAt: stamp(a.Run.SubmittedAt),
 		Attempts: make([]canonicalAttempt, len(a.Attempts)), Transitions: make([]canonicalTransition, len(a.Transitions)),
 		Overrides: make([]canonicalOverride, len(a.Overrides)), Workflows: make(map[string][]byte, len(a.Workflows)),
+		By: exact(a.Run.By), Key: exact(a.Key),
 	}
 	for i := range a.Attempts {
 		c.Attempts[i] = canonicalOfAttempt(&a.Attempts[i])
@@ -63,6 +64,8 @@ type canonical struct {
 	Transitions []canonicalTransition `json:"transitions"`
 	Overrides   []canonicalOverride   `json:"overrides"`
 	Workflows   map[string][]byte     `json:"workflows"`
+	By          string                `json:"by,omitempty"`  // left out where there is none,
+	Key         string                `json:"key,omitempty"` // so that older hashes hold
 }
 
 type canonicalAttempt struct {
@@ -105,6 +108,7 @@ type canonicalOutcome struct {
 	Dropped   int64     `json:"dropped"`
 	Survivors int       `json:"survivors"`
 	Values    string    `json:"values,omitempty"`
+	Ended     int64     `json:"ended_us,omitempty"`
 }
 
 type canonicalOverride struct {
@@ -130,7 +134,7 @@ func canonicalOfTransition(t *run.Transition) canonicalTransition {
 	if o := t.Outcome; o != nil {
 		c.Outcome = &canonicalOutcome{
 			o.State, exact(o.Reason), o.ExitCode, o.Signal, exact(o.Detail), o.CPU.Microseconds(), o.MaxRSS,
-			o.Output, o.Dropped, o.Survivors, exact(o.Values),
+			o.Output, o.Dropped, o.Survivors, exact(o.Values), stamp(o.Ended),
 		}
 	}
 	return c

@@ -20,7 +20,15 @@ import (
 
 // Store keeps runs, their transitions, and who may write them.
 type Store interface {
+	Accounts
+	Outbox
+	Fingerprints
+	Tallies
+	Schedules
+
 	// CreateRun records a run in state PENDING with attempt 1 and gives its lease to owner.
+	// When r.By has created a run with the same Key, nothing is recorded: the error is a
+	// Conflict with *Existing as cause (see ExistingRun), until that run is deleted.
 	CreateRun(ctx context.Context, r NewRun, owner Owner, ttl time.Duration) (Lease, error)
 	// Acquire takes the lease of a run that nobody holds, whose lease has run out, or
 	// whose holder is in dead. The fencing number grows with each acquisition, so a
@@ -105,6 +113,8 @@ type NewRun struct {
 	Hash        string // of Workflow
 	Workflow    []byte // the encoded workflow; stored once per hash
 	At          time.Time
+	By          string // who submitted it; empty when that is not known
+	Key         string // idempotency key, of which each of By has but one run; empty for none
 	Attempt     NewAttempt
 }
 
@@ -177,6 +187,7 @@ type Run struct {
 	File        string
 	WorkingDir  string
 	SubmittedAt time.Time
+	By          string  // who submitted it; empty when that is not known
 	Attempt     Attempt // the latest
 	Owner       *Owner  // who holds the lease now; nil when nobody does or it has run out
 	Seq         int64   // of the last recorded transition

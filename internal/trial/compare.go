@@ -95,7 +95,7 @@ func (t *trial) compare() {
 // job compares one thing that is expected of a job.
 func (t *trial) job(i int, w *workflow.TestWant, env *workflow.Resolver) {
 	j := &t.line.Jobs[i]
-	what := w.Field + "." + string(t.wf.Jobs[i].ID)
+	what := w.Field + "." + string(t.line.Workflow.Jobs[i].ID)
 	switch w.Field {
 	case "jobs":
 		if j.State.String() != w.Text {
@@ -106,7 +106,7 @@ func (t *trial) job(i int, w *workflow.TestWant, env *workflow.Resolver) {
 	case "tries":
 		t.differ(what, strconv.Itoa(w.Number), strconv.Itoa(j.Tries))
 	case "environment":
-		t.variable(what+"."+w.Variable, w, env.Resolve(i))
+		t.variable(what+"."+w.Variable, w, t.filled(env, i))
 	case "started":
 		if j.Tries == 0 {
 			t.differ(what, "started", "did not start: "+describe(j))
@@ -173,14 +173,28 @@ func (t *trial) order(w *workflow.TestWant) {
 	slices.SortFunc(started, func(a, b int) int { return cmp.Compare(place[a], place[b]) })
 	var got []string
 	for _, i := range slices.Compact(started) {
-		got = append(got, string(t.wf.Jobs[i].ID))
+		got = append(got, string(t.line.Workflow.Jobs[i].ID))
 	}
 	for _, i := range all {
 		if _, ok := place[i]; !ok {
-			got = append(got, string(t.wf.Jobs[i].ID)+" (did not start)")
+			got = append(got, string(t.line.Workflow.Jobs[i].ID)+" (did not start)")
 		}
 	}
 	t.differ("order", strings.Join(names, ", "), strings.Join(got, ", "))
 }
 
 func quote(s string) string { return strconv.Quote(s) }
+
+// filled returns the environment of a job with what other jobs handed on.
+func (t *trial) filled(env *workflow.Resolver, i int) workflow.Environment {
+	j := &t.line.Workflow.Jobs[i]
+	var known []workflow.Var
+	for _, ref := range j.OutputRefs() {
+		if from := t.line.Workflow.Index(ref.Job); from >= 0 {
+			if value, ok := t.line.Jobs[from].Values.Map()[ref.Name]; ok {
+				known = append(known, workflow.Var{Name: ref.Variable, Value: value})
+			}
+		}
+	}
+	return env.FilledJob(j, known)
+}

@@ -63,7 +63,9 @@ type trial struct {
 	c       *workflow.TestCase
 	now     time.Time
 	wf      *workflow.Workflow
-	tries   map[int][]workflow.TestTry // by job
+	tries   map[int][]workflow.TestTry       // by job
+	later   map[run.JobID][]workflow.TestTry // of jobs that may come at run time
+	plan    *plan.Plan
 	line    *simulate.Timeline
 	verdict Verdict
 }
@@ -115,7 +117,12 @@ func (t *trial) params() {
 // names looks up all jobs that the test names.
 func (t *trial) names() {
 	t.tries = make(map[int][]workflow.TestTry)
+	t.later = make(map[run.JobID][]workflow.TestTry)
 	for _, play := range t.c.Jobs {
+		if t.wf.MayMake(play.ID) {
+			t.later[play.ID] = play.Tries
+			continue
+		}
 		for _, i := range t.members(play.TestJob) {
 			t.tries[i] = play.Tries
 			if t.wf.Jobs[i].Command == "" {
@@ -137,17 +144,34 @@ func (t *trial) names() {
 	}
 }
 
-// members returns the jobs that a name stands for, or reports that there is none.
+// triesOf returns how the tries of a job go. One that came at run time goes like the job
+// that it was made of, unless the test says more.
+func (t *trial) triesOf(j *workflow.Job, job int) []workflow.TestTry {
+	if tries, ok := t.later[j.ID]; ok {
+		return tries
+	}
+	like, _ := t.plan.Loaded(job)
+	return t.tries[like]
+}
+
+// members returns the jobs that a name stands for, or reports that there is none. Those
+// that may come at run time are looked for when it is over.
 func (t *trial) members(job workflow.TestJob) []int {
-	if i := t.wf.Index(job.ID); i >= 0 {
+	wf := t.wf
+	if t.line != nil {
+		wf = t.line.Workflow
+	} else if wf.MayMake(job.ID) {
+		return nil
+	}
+	if i := wf.Index(job.ID); i >= 0 {
 		return []int{i}
 	}
-	if members := t.wf.Members(job.ID); len(members) > 0 {
+	if members := wf.Members(job.ID); len(members) > 0 {
 		return members
 	}
-	names := make([]string, len(t.wf.Jobs))
-	for i := range t.wf.Jobs {
-		names[i] = string(t.wf.Jobs[i].ID)
+	names := make([]string, len(wf.Jobs))
+	for i := range wf.Jobs {
+		names[i] = string(wf.Jobs[i].ID)
 	}
 	t.problem(job.At, meant(string(job.ID), names), "test "+quote(t.c.Name)+": there is no job "+quote(string(job.ID)))
 	return nil
@@ -193,7 +217,8 @@ func (t *trial) simulate() error {
 	if c.Cancel > 0 {
 		events = append(events, simulate.Event{After: c.Cancel, Input: plan.Cancel{Reason: run.RunCancelled}})
 	}
-	t.line, err = simulate.Run(simulate.Config{Plan: plan.New(t.wf, made), Start: t.now, Play: t.play, Events: events})
+	t.plan = plan.New(t.wf, made)
+	t.line, err = simulate.Run(simulate.Config{Plan: t.plan, Start: t.now, Play: t.play, Events: events})
 	return err
 }
 
@@ -208,9 +233,9 @@ func (t *trial) shell() []string {
 
 // play says how a try goes.
 func (t *trial) play(job, try int) simulate.Play {
-	j := &t.wf.Jobs[job]
+	j := &t.plan.Workflow().Jobs[job]
 	var took time.Duration
-	for _, p := range t.tries[job] {
+	for _, p := range t.triesOf(j, job) {
 		if p.Times == 0 || try <= p.Times {
 			return simulate.Of(j, end(j, &p))
 		}
@@ -226,7 +251,11 @@ func end(j *workflow.Job, t *workflow.TestTry) simulate.Play {
 		return simulate.TimedOut(j)
 	}
 	if t.Reason == "" {
-		return simulate.Exit(t.Exit, t.Took)
+		p := simulate.Exit(t.Exit, t.Took)
+		if t.Exit == 0 {
+			p.Outcome.Values = t.Values
+		}
+		return p
 	}
 	o := run.Failure(t.Reason, "")
 	switch t.Reason {

@@ -35,6 +35,11 @@ jobs:
 // verdicts runs tests of flow and tells what came of each.
 func verdicts(t *testing.T, tests string) string {
 	t.Helper()
+	return verdictsOf(t, flow, tests)
+}
+
+func verdictsOf(t *testing.T, flow, tests string) string {
+	t.Helper()
 	loaded, err := workflow.LoadTests(workflow.Source{Name: "flow.test.yaml", Data: []byte(tests)})
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +134,47 @@ tests:
 		if !strings.HasSuffix(line, ": ok true\n") {
 			t.Errorf("%s", line)
 		}
+	}
+}
+
+const growingFlow = `
+working_dir: /nowhere
+jobs:
+  - {id: scan, command: x}
+  - {id: load, command: x, foreach: {from: scan, output: parts, as: PART}, env_variables: {ROWS: "${jobs.scan.rows}"}, max_retries: 0}
+  - {id: report, command: x, dependencies: [load]}
+`
+
+// TestGrowing: what a job hands on decides what there is; jobs that come at run time are
+// named as they will be called.
+func TestGrowing(t *testing.T) {
+	got := verdictsOf(t, growingFlow, `
+tests:
+  - name: two parts
+    jobs: {scan: {values: {parts: [a, b], rows: 3}}, load: {duration: 5}, "load[b]": {duration: 7}}
+    expect:
+      state: SUCCESS
+      jobs: {load: SUCCESS, "load[a]": SUCCESS}
+      environment: {"load[a]": {PART: a, ROWS: "3"}}
+      order: [scan, "load[a]", "load[b]", load, report]
+      duration: 12
+  - name: lines, one of which fails
+    jobs: {scan: {values: {parts: "a\nb"}}, "load[b]": {exit: 1}}
+    expect: {state: FAILED, jobs: {load: SKIPPED, "load[b]": FAILED}, not_started: report}
+  - name: nothing handed on
+    expect: {reasons: {load: items_invalid}}
+  - name: no such part
+    jobs: {scan: {values: {parts: [a]}}}
+    expect: {jobs: {"load[c]": SUCCESS}}
+`)
+	want := `two parts: ok true
+lines, one of which fails: ok true
+nothing handed on: ok true
+no such part: ok false
+  18:21 test "no such part": there is no job "load[c]" (did you mean "load[a]"?)
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -255,6 +255,7 @@ func compareFlow(old, new *Workflow) []FieldChange {
 	c.list("workspace_paths", old.Security.WorkspacePaths, new.Security.WorkspacePaths)
 	c.list("dependency_plugins", pluginTexts(old.Plugins), pluginTexts(new.Plugins))
 	c.customs(old, new)
+	c.schedules(old, new)
 	return c
 }
 
@@ -283,7 +284,9 @@ func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	c.add("description", old.Description, new.Description)
 	c.add("owner", old.Owner, new.Owner)
 	c.list("tags", old.Tags, new.Tags)
+	c.list("pools", old.Pools, new.Pools)
 	c.list("args", old.Args, new.Args)
+	c.add("foreach", eachText(old.Each), eachText(new.Each))
 	c.add("when", old.When, new.When)
 	c.add("run at the end of the run", hookText(old.Hook), hookText(new.Hook))
 	c.bool("always", old.Always, new.Always)
@@ -301,12 +304,20 @@ func compareJob(oldFlow, newFlow *Workflow, old, new *Job) JobChange {
 	c.int("memory_limit", old.MemoryLimit, new.MemoryLimit)
 	c.int("max_processes", int64(old.MaxProcesses), int64(new.MaxProcesses))
 	c.add("leftover", string(old.Leftover), string(new.Leftover))
+	c.footprint(old.Footprint, new.Footprint)
 	c.add("idempotent", strconv.FormatBool(old.Idempotent), strconv.FormatBool(new.Idempotent))
 	c.retry(old.Retry, new.Retry)
 	j := JobChange{ID: new.ID, Fields: c}
 	j.NeedsAdded = missing(newFlow, new.Needs, oldFlow, old.Needs)
 	j.NeedsRemoved = missing(oldFlow, old.Needs, newFlow, new.Needs)
 	return j
+}
+
+func eachText(e *Each) string {
+	if e == nil {
+		return ""
+	}
+	return e.Text() + " as " + e.As
 }
 
 func hookText(h Hook) string {

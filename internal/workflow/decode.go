@@ -62,8 +62,8 @@ const (
 func readFields[T any](d *decoder, object uint32, known fields[T], into *T) {
 	d.pairs(object, func(key, value uint32) {
 		name := d.name(key)
-		if len(name) > 0 && name[0] == '_' {
-			return
+		if len(name) > 0 && name[0] == '_' || d.job == nil && string(name) == "$schema" {
+			return // $schema is for editors
 		}
 		read, ok := known[string(name)]
 		if !ok {

@@ -89,6 +89,7 @@ func (e *encoder) workflow() {
 		e.string("path", p.Path)
 	})
 	list(e, "checks", w.Checks, e.custom)
+	e.schedules(w)
 	list(e, "retries", e.collectRetries(), e.retry)
 	list(e, "jobs", w.Jobs, e.job)
 }
@@ -136,9 +137,11 @@ func (e *encoder) retry(r *Retry) {
 func (e *encoder) job(j *Job) {
 	e.string("id", string(j.ID))
 	e.made(j)
+	e.each(j.Each)
 	e.string("description", j.Description)
 	e.string("owner", j.Owner)
 	e.strings("tags", j.Tags)
+	e.strings("pools", j.Pools)
 	e.string("command", j.Command)
 	e.strings("args", j.Args)
 	if len(j.Needs) > 0 {
@@ -184,6 +187,7 @@ func (e *encoder) job(j *Job) {
 	e.bool("idempotent", j.Idempotent)
 	e.bool("always", j.Always)
 	e.bool("continue_on_error", j.ContinueOnError)
+	e.footprint(j.Footprint)
 }
 
 // endings writes how each need must have ended, in the order of needs.

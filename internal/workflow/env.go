@@ -78,14 +78,20 @@ func lookUp(vars []ResolvedVar, name string) (string, bool) {
 // there stays as text. Values are not expanded again. A result of more than 1 MiB is
 // given up: text comes back as it is.
 func (e Environment) Expand(text string) string {
+	return e.expandWith(text, func(value string) string { return value })
+}
+
+// expandWith replaces each ${NAME} of text by what becomes of the variable's value.
+func (e Environment) expandWith(text string, become func(value string) string) string {
 	if !strings.Contains(text, "${") {
 		return text
 	}
 	known := func(name string) (string, bool) {
-		if value, ok := lookUp(e.filled, name); ok {
-			return value, true
+		value, ok := lookUp(e.filled, name)
+		if !ok {
+			value, ok = e.Lookup(name)
 		}
-		return e.Lookup(name)
+		return become(value), ok
 	}
 	if out, ok := expand(text, known); ok {
 		return out
@@ -162,16 +168,18 @@ func NewResolver(w *Workflow, inherited []string, overrides []Var) *Resolver {
 
 // Resolve returns the environment of the job with that index. It panics for an
 // index that is not one of w.Jobs.
-func (r *Resolver) Resolve(job int) Environment {
-	if r.Shared(job) {
+func (r *Resolver) Resolve(job int) Environment { return r.ResolveJob(&r.w.Jobs[job]) }
+
+// ResolveJob is Resolve for a job that need not be one of w.Jobs, see Grow.
+func (r *Resolver) ResolveJob(j *Job) Environment {
+	if j.shares() {
 		return r.common
 	}
-	return r.resolve(r.definitions(job))
+	return r.resolve(r.definitions(j))
 }
 
 // definitions are what there is of a job's environment below the overrides.
-func (r *Resolver) definitions(job int) []definition {
-	j := &r.w.Jobs[job]
+func (r *Resolver) definitions(j *Job) []definition {
 	defs := r.within(slices.Clone(r.below), j.Scope)
 	defs = layer(defs, j.Item, OriginItem)
 	return layer(defs, j.Env, OriginJob)
@@ -179,10 +187,12 @@ func (r *Resolver) definitions(job int) []definition {
 
 // Shared reports whether a job's environment is the one that jobs without variables of
 // their own share.
-func (r *Resolver) Shared(job int) bool {
-	j := &r.w.Jobs[job]
-	return len(j.Env)+len(j.Item) == 0 && j.Scope == nil
-}
+func (r *Resolver) Shared(job int) bool { return r.w.Jobs[job].shares() }
+
+// SharedBy is Shared for a job that need not be one of w.Jobs.
+func (r *Resolver) SharedBy(j *Job) bool { return j.shares() }
+
+func (j *Job) shares() bool { return len(j.Env)+len(j.Item) == 0 && j.Scope == nil }
 
 // within puts what a sub-workflow and those around it set over definitions.
 func (r *Resolver) within(defs []definition, s *Scope) []definition {

@@ -17,6 +17,8 @@ func FieldNames() map[string][]string {
 		"program":    namesOf(customFields),
 		"foreach":    namesOf(foreachFields),
 		"plugin":     namesOf(pluginFields),
+		"schedule":   namesOf(scheduleFields),
+		"days":       namesOf(scheduleCalendarFields),
 	}
 }
 

@@ -22,6 +22,8 @@ type draft struct {
 	onSuccess field
 	params    field
 	secrets   field
+	schedules field
+	calendars field
 	hasDir    bool
 	hasJobs   bool
 
@@ -75,6 +77,9 @@ var workflowFields = fields[draft]{
 	"params":  func(_ *decoder, w *draft, f field) { w.params = f },
 	"secrets": func(_ *decoder, w *draft, f field) { w.secrets = f },
 
+	"schedules": func(_ *decoder, w *draft, f field) { w.schedules = f },
+	"calendars": func(_ *decoder, w *draft, f field) { w.calendars = f },
+
 	"inherit_shell_env": func(d *decoder, w *draft, f field) { d.inherit(f, &w.Inherit) },
 	"env_variables":     func(d *decoder, w *draft, f field) { d.vars(f, &w.Env) },
 
@@ -126,6 +131,7 @@ func decodeWorkflow(t *tree, name string, host Host, rep *reporter) *Workflow {
 	before := rep.errs.total
 	d.declareParams(w)
 	d.declareSecrets(w)
+	d.declareSchedules(w)
 	d.jobs(w)
 	if rep.errs.total == before { // else what is not known may only be misread
 		d.checkWhens(&w.Workflow)

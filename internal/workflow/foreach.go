@@ -11,10 +11,11 @@ const DefaultItem = "ITEM"
 
 // foreachDraft is a foreach in the making.
 type foreachDraft struct {
-	list, param, glob field
-	as                string
-	asNode            uint32
-	sources           int
+	list, param, glob, from field
+	output                  string
+	as                      string
+	asNode                  uint32
+	sources                 int
 }
 
 // foreachFields are the names that foreach may have when it is no list.
@@ -30,6 +31,12 @@ var foreachFields = fields[foreachDraft]{
 			e.glob = f
 		}
 	},
+	"from": func(d *decoder, e *foreachDraft, f field) {
+		if e.sources++; d.is(f, stringNode) {
+			e.from = f
+		}
+	},
+	"output": func(d *decoder, e *foreachDraft, f field) { d.string(f, &e.output) },
 	"as": func(d *decoder, e *foreachDraft, f field) {
 		d.string(f, &e.as)
 		e.asNode = f.value
@@ -46,8 +53,8 @@ func (r *jobReader) foreachItems(f field) []item {
 	case objectNode:
 		readFields(r.decoder, f.value, foreachFields, &e)
 	}
-	if e.sources != 1 {
-		r.wrong(f, "write [a, b], {param: NAME} or {glob: PATTERN}", "must be a list, or have one of list, param and glob")
+	if e.sources != 1 || e.output != "" {
+		r.wrong(f, "write [a, b], {param: NAME}, {glob: PATTERN} or {from: JOB, output: NAME}", "must be a list, or have one of list, param, glob and from")
 		return nil
 	}
 	if e.asNode != 0 && !r.itemName(e.asNode, e.as) {

@@ -63,7 +63,7 @@ func (g *graph) resolve(jobs []Job) {
 	all := make([]int, 0, total)
 	var draft jobDraft
 	for i := range jobs {
-		if g.needs[i] == 0 {
+		if g.needs[i] == 0 && (jobs[i].Each == nil || len(jobs[i].Needs) > 0) {
 			continue
 		}
 		if g.like != nil && g.like[i] != i {
@@ -73,7 +73,12 @@ func (g *graph) resolve(jobs []Job) {
 		draft.Job, draft.number = &jobs[i], i+1
 		g.decoder.job = &draft
 		start := len(all)
-		all = g.appendNeeds(all, i)
+		if g.needs[i] != 0 {
+			all = g.appendNeeds(all, i)
+		}
+		if each := jobs[i].Each; each != nil {
+			all = g.appendSource(all, start, i, each)
+		}
 		own := all[start:]
 		slices.Sort(own)
 		own = slices.Compact(own)
@@ -83,6 +88,7 @@ func (g *graph) resolve(jobs []Job) {
 		}
 		g.end(&jobs[i])
 		g.checkHooks(jobs, i)
+		g.checkGrowing(jobs, i)
 	}
 	g.decoder.job = nil
 	g.applyChain(jobs)

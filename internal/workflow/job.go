@@ -49,6 +49,7 @@ var jobFields = fields[jobDraft]{
 	"idempotent":    func(d *decoder, j *jobDraft, f field) { d.bool(f, &j.Idempotent) },
 	"owner":         func(d *decoder, j *jobDraft, f field) { d.label(f, &j.Owner) },
 	"tags":          func(d *decoder, j *jobDraft, f field) { d.strings(f, &j.Tags) },
+	"pools":         func(d *decoder, j *jobDraft, f field) { d.pools(f, &j.Pools) },
 
 	"lint_ignore":       func(d *decoder, j *jobDraft, f field) { d.ignores(f, j.number) },
 	"when":              func(d *decoder, j *jobDraft, f field) { d.when(f, j) },
@@ -56,6 +57,10 @@ var jobFields = fields[jobDraft]{
 	"continue_on_error": func(d *decoder, j *jobDraft, f field) { d.bool(f, &j.ContinueOnError) },
 
 	"leftover": func(d *decoder, j *jobDraft, f field) { d.leftover(f, &j.Leftover) },
+
+	"inputs":    func(d *decoder, j *jobDraft, f field) { d.filePatterns(f, &j.footprint().Inputs) },
+	"outputs":   func(d *decoder, j *jobDraft, f field) { d.filePatterns(f, &j.footprint().Outputs) },
+	"input_env": func(d *decoder, j *jobDraft, f field) { d.countedNames(f, j) },
 
 	"max_retries":         jobRetry(readMaxRetries),
 	"retry_delay":         jobRetry(readRetryDelay),
@@ -164,6 +169,7 @@ func (r *jobReader) finish(item field) {
 	if r.marked {
 		r.unfilled(item.value)
 	}
+	j.settleFootprint()
 	r.fanned(item.value)
 	r.noteWhen(j, item.value)
 	r.learn(j, item.value)

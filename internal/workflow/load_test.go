@@ -71,7 +71,7 @@ func TestNullIsAbsent(t *testing.T) {
 }
 
 const fullJSON = `{
-  "_comment": {"anything": [1]}, "_comment": 2,
+  "$schema": "workflow.schema.json", "_comment": {"anything": [1]}, "_comment": 2,
   "application_name": " Release ", "name": "unused",
   "jobs": [
     {

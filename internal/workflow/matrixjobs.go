@@ -70,6 +70,11 @@ func (x *spread) fanOut(f *fanJob) {
 	raw := &x.raw[f.index]
 	x.job = jobDraft{Job: raw, number: f.index + 1}
 	x.decoder.job = &x.job
+	if x.grows(&f.fan) {
+		x.each(f, raw)
+		x.add(*raw, f.index, len(x.jobs))
+		return
+	}
 	items := x.fanItems(&f.fan)
 	switch {
 	case items == nil || raw.ID == "": // it was reported

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
 )
@@ -18,6 +19,10 @@ type Origin struct {
 	Validators []Validator // in the order of the file
 	Ignores    []Ignore    // in the order of the file
 	Unknown    []Unknown   // fields that nobody reads, in the order of the file
+	Schedules  []Pos       // of the workflow's schedules, in their order: where their times stand
+
+	Now   time.Time // of the Host
+	Zones Zones     // of the Host
 
 	// Subs are the sub-workflows that have rules or validators of their own, each as if it
 	// stood alone, with its own Origin: one for each job that calls it, and for each item of that.
@@ -198,6 +203,7 @@ func (d *decoder) origin(w *draft) {
 	}
 	o := d.learned
 	o.tree, o.rep = d.tree, &reporter{name: d.rep.name, data: d.rep.data, more: d.rep.more}
+	o.Now, o.Zones = d.host.Now, d.host.Zones
 	w.Origin = o
 }
 

@@ -44,6 +44,8 @@ func (c *outputCheck) check(job int, ref *OutputRef) {
 	pos, variable := c.pos(c.graph.ids[job]), printable(ref.Variable)
 	from, there := c.index[ref.Job]
 	switch {
+	case there && c.w.Jobs[from].Each != nil:
+		c.rep.errorHint(pos, "let a job that depends on it hand the value on", "%s${%s}: %s stands for several jobs", c.who(), variable, quote(string(ref.Job)))
 	case !run.IsValueName(ref.Name):
 		c.rep.errorHint(pos, "write ${jobs.ID.NAME}", "%s${%s} does not name a value of a job", c.who(), variable)
 	case there && c.before(from, job):

@@ -19,11 +19,13 @@ type OutputRef struct {
 	Name     string    // of the value; empty where the variable has none
 }
 
-// OutputRefs returns what a job's env_variables, the arguments of its command and the
-// parameters of its checks are filled in with, each once. Load saw to it that the job
+// OutputRefs returns what a job's env_variables, the arguments of its command, its inputs and
+// outputs and the parameters of its checks are filled in with, each once. Load saw to it that the job
 // depends on all of them, directly or not; a hook may name all that are no hooks.
-func (w *Workflow) OutputRefs(job int) []OutputRef {
-	j := &w.Jobs[job]
+func (w *Workflow) OutputRefs(job int) []OutputRef { return w.Jobs[job].OutputRefs() }
+
+// OutputRefs is Workflow.OutputRefs of one job.
+func (j *Job) OutputRefs() []OutputRef {
 	var refs []OutputRef
 	outputTexts(j, func(text string) {
 		for {
@@ -64,6 +66,14 @@ func outputTexts(j *Job, yield func(string)) {
 	for _, arg := range j.Args {
 		yield(arg)
 	}
+	if f := j.Footprint; f != nil {
+		for _, pattern := range f.Inputs {
+			yield(pattern)
+		}
+		for _, pattern := range f.Outputs {
+			yield(pattern)
+		}
+	}
 	for _, checks := range [][]Check{j.PreChecks, j.PostChecks} {
 		for i := range checks {
 			for _, v := range checks[i].Params {
@@ -89,10 +99,15 @@ func textsIn(v any, yield func(string)) {
 // Their names begin with OutputVariable; they are no variables of the environment, and
 // Expand knows them.
 func (r *Resolver) Filled(job int, values []Var) Environment {
+	return r.FilledJob(&r.w.Jobs[job], values)
+}
+
+// FilledJob is Filled for a job that need not be one of the workflow's, see Grow.
+func (r *Resolver) FilledJob(j *Job, values []Var) Environment {
 	if len(values) == 0 {
-		return r.Resolve(job)
+		return r.ResolveJob(j)
 	}
-	defs := layer(r.definitions(job), r.above, OriginOverride)
+	defs := layer(r.definitions(j), r.above, OriginOverride)
 	env := resolve(layer(defs, values, originOutput))
 	env.hidden = r.hidden
 	own := func(v ResolvedVar) bool { return v.Origin == originOutput }

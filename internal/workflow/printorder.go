@@ -45,6 +45,10 @@ func workflowShape() *shape {
 		"pre_checks": checks, "post_checks": checks, "dependencies": needs,
 	}}
 	jobs := &shape{each: job, apart: true}
+	schedules := &shape{each: &shape{order: ranks([]string{
+		"name", "description", "cron", "every", "at", "time_zone", "start", "end", "calendars", "jitter",
+		"overlap", "max_queued", "catch_up", "catch_up_max", "catch_up_within", "params", "paused",
+	})}}
 	order := ranks(workflowOrder[:])
 	for i, name := range [...]string{"jobs", "on_failure", "on_success"} {
 		order[name] = lastRank + i
@@ -53,7 +57,7 @@ func workflowShape() *shape {
 		order: order,
 		inner: map[string]*shape{
 			"jobs": jobs, "on_failure": jobs, "on_success": jobs, "defaults": job,
-			"templates": {each: job, apart: true},
+			"templates": {each: job, apart: true}, "schedules": schedules,
 		},
 		spaced: map[string]bool{"jobs": true, "on_failure": true, "on_success": true, "templates": true},
 	}

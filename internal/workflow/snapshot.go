@@ -81,6 +81,8 @@ var snapshotFields = fields[snapshotReader]{
 	"workspace":         func(d *decoder, s *snapshotReader, f field) { d.strings(f, &s.flow.Security.WorkspacePaths) },
 	"plugins":           func(d *decoder, s *snapshotReader, f field) { objects(d, f, pluginFields, &s.flow.Plugins) },
 	"checks":            func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotCustomFields, &s.flow.Checks) },
+	"schedules":         func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotScheduleFields, &s.flow.Schedules) },
+	"calendars":         func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotCalendarFields, &s.flow.Calendars) },
 	"retries": func(d *decoder, s *snapshotReader, f field) {
 		var all []Retry
 		objects(d, f, snapshotRetryFields, &all)
@@ -149,13 +151,19 @@ var snapshotJobFields = fields[snapshotJob]{
 			j.ID, j.id = run.JobID(d.text(f.value)), f.value
 		}
 	},
-	"group":       func(d *decoder, j *snapshotJob, f field) { snapshotID(d, f, &j.Group) },
-	"item":        func(d *decoder, j *snapshotJob, f field) { snapshotVars(d, f, &j.Item) },
+	"group": func(d *decoder, j *snapshotJob, f field) { snapshotID(d, f, &j.Group) },
+	"item":  func(d *decoder, j *snapshotJob, f field) { snapshotVars(d, f, &j.Item) },
+	"foreach": func(d *decoder, j *snapshotJob, f field) {
+		if j.Each = new(Each); d.is(f, objectNode) {
+			readFields(d, f.value, snapshotEachFields, j.Each)
+		}
+	},
 	"scope":       func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.scope) },
 	"working_dir": func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.WorkingDir) },
 	"description": func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Description) },
 	"owner":       func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Owner) },
 	"tags":        func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.Tags) },
+	"pools":       func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.Pools) },
 	"command":     func(d *decoder, j *snapshotJob, f field) { d.string(f, &j.Command) },
 	"args":        func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.Args) },
 	"needs": func(d *decoder, j *snapshotJob, f field) {
@@ -183,11 +191,21 @@ var snapshotJobFields = fields[snapshotJob]{
 	"memory_limit":      func(d *decoder, j *snapshotJob, f field) { d.int64(f, &j.MemoryLimit) },
 	"max_processes":     func(d *decoder, j *snapshotJob, f field) { d.exactInt(f, &j.MaxProcesses) },
 	"idempotent":        func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.Idempotent) },
+	"inputs":            func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.footprint().Inputs) },
+	"outputs":           func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.footprint().Outputs) },
+	"input_env":         func(d *decoder, j *snapshotJob, f field) { d.strings(f, &j.footprint().Env) },
+	"input_env_given":   func(d *decoder, j *snapshotJob, f field) { d.bool(f, &j.footprint().EnvGiven) },
 	"leftover": func(d *decoder, j *snapshotJob, f field) {
 		if d.is(f, stringNode) {
 			j.Leftover = Leftover(d.text(f.value))
 		}
 	},
+}
+
+var snapshotEachFields = fields[Each]{
+	"job":    func(d *decoder, e *Each, f field) { snapshotID(d, f, &e.Job) },
+	"output": func(d *decoder, e *Each, f field) { d.string(f, &e.Output) },
+	"as":     func(d *decoder, e *Each, f field) { d.string(f, &e.As) },
 }
 
 // jobs reads the jobs and turns ids into indexes.

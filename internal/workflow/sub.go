@@ -87,6 +87,10 @@ func (in *inlay) job(k int) Job {
 	} else {
 		j.Group = prefix + j.Group
 	}
+	if j.Each != nil {
+		each := *j.Each
+		each.Job, j.Each = prefix+each.Job, &each
+	}
 	in.adopt(j.Scope)
 	if j.Scope == nil {
 		j.Scope = in.scope
@@ -128,6 +132,7 @@ func (in *inlay) inherit(j *Job) {
 	j.Hook = in.raw.Hook
 	j.ContinueOnError = j.ContinueOnError || in.raw.ContinueOnError
 	j.Tags = slices.Concat(in.raw.Tags, j.Tags)
+	j.Pools = slices.Concat(in.raw.Pools, j.Pools)
 	j.Owner = firstOf(j.Owner, in.raw.Owner)
 	if j.Priority == 0 {
 		j.Priority = in.raw.Priority
@@ -474,7 +479,7 @@ func (r *jobReader) callFields(node uint32) {
 func notOfCalls(field string) bool {
 	switch field {
 	case "command", "pre_checks", "post_checks", "always",
-		"timeout", "output_limit", "idempotent", "leftover",
+		"timeout", "output_limit", "idempotent", "leftover", "inputs", "outputs", "input_env",
 		"max_retries", "retry_delay", "retry_backoff", "retry_jitter", "max_retry_time", "retry_on_status", "retry_on_exit_codes":
 		return true
 	}

@@ -93,6 +93,20 @@ func elsewhere(name string) []string {
 		return []string{"post_checks"}
 	case "uses", "template", "inherits":
 		return []string{"extends"}
+	case "timezone", "tz", "zone":
+		return []string{"time_zone"}
+	case "concurrency_policy", "concurrencypolicy":
+		return []string{"overlap"}
+	case "catchup", "misfire", "misfire_policy", "backfill":
+		return []string{"catch_up"}
+	case "not_before", "start_date", "from":
+		return []string{"start"}
+	case "not_after", "end_date", "until":
+		return []string{"end"}
+	case "suspend", "disabled":
+		return []string{"paused"}
+	case "interval":
+		return []string{"every"}
 	case "strategy", "each", "for_each", "loop", "with_items":
 		return []string{"foreach"}
 	}
@@ -107,9 +121,12 @@ func misplaced(name string, known iter.Seq[string]) string {
 		top, job = top || k == "jobs", job || k == "dependencies"
 	}
 	switch name {
-	case "schedule", "cron", "trigger", "triggers", "every":
-		if top || job {
-			return "a file has no schedule: cron or a timer runs it, see docs/operations.md"
+	case "schedule", "schedules", "cron", "trigger", "triggers", "every", "at", "calendars":
+		if top && name != "schedules" {
+			return `write schedules: [{name: nightly, cron: "30 2 * * *"}], see docs/schedules.md`
+		}
+		if job {
+			return "schedules are of the whole workflow: write them at the top of the file, see docs/schedules.md"
 		}
 	case "on_failure", "on_success":
 		if job {

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,7 @@ type TestTry struct {
 	Timeout bool          // it goes on until its time is over
 	Reason  run.Reason    // it fails for another reason than its exit code; empty: it does not
 	Times   int           // so many tries go like this; 0: all that follow
+	Values  run.Values    // what it hands on when it succeeds
 }
 
 // TestWant is one thing that is expected. Which fields have a meaning depends on Field.
@@ -249,12 +251,41 @@ var tryFields = fields[TestTry]{
 	"duration": func(d *decoder, t *TestTry, f field) { d.seconds(f, &t.Took) },
 	"timeout":  func(d *decoder, t *TestTry, f field) { d.bool(f, &t.Timeout) },
 	"times":    func(d *decoder, t *TestTry, f field) { d.int(f, 1, maxTries, &t.Times) },
+	"values":   func(d *decoder, t *TestTry, f field) { d.testValues(f, t) },
 	"reason": func(d *decoder, t *TestTry, f field) {
 		word := ""
 		d.choice(f, &word, string(run.PrecheckFailed), string(run.PostcheckFailed), string(run.StartFailed),
 			string(run.Signal), string(run.OOMKilled), string(run.Lost))
 		t.Reason = run.Reason(word)
 	},
+}
+
+// testValues reads what a job hands on: texts, numbers, or lists of these.
+func (d *decoder) testValues(f field, t *TestTry) {
+	if !d.is(f, objectNode) {
+		return
+	}
+	values := make(map[string]string)
+	d.pairs(f.value, func(key, value uint32) {
+		name := d.text(key)
+		one := field{"values: " + printable(name), key, value}
+		if !run.IsValueName(name) {
+			d.rep.errorHint(d.pos(key), "use letters, digits and _, and no digit first", "%s%s can't be the name of a value", d.who(), quote(name))
+			return
+		}
+		if d.kind(value) == listNode {
+			items := []string{}
+			d.scalars(one, &items)
+			list, err := json.Marshal(items)
+			if err != nil {
+				panic(err) // texts can be written
+			}
+			values[name] = string(list)
+		} else if text, ok := d.scalar(one, "must be a text, a number or a list, not %s"); ok {
+			values[name] = text
+		}
+	})
+	t.Values = run.NewValues(values)
 }
 
 // testTries reads how the tries of a job go: an object for all of them, or a list of

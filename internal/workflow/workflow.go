@@ -37,6 +37,8 @@ type Workflow struct {
 	Env             []Var         // application variables, in file order, values not yet interpolated
 	Mail            Mail          // who is told at the end
 	Security        Security      // what commands may contain
+	Schedules       []Schedule    // in file order: when it is to be run by itself
+	Calendars       []Calendar    // in file order: sets of days that schedules speak of
 	Plugins         []Plugin      // named in the file, never executed: see docs/migration.md
 	Jobs            []Job         // in file order; a job's index here is its identity within the plan
 	Files           []string      // what else was read to make it (includes, environment files), absolute where Host.Dir is; not kept by Encode
@@ -50,11 +52,13 @@ type Job struct {
 	ID          run.JobID
 	Group       run.JobID // the job of the file that this one was made of by matrix, foreach or workflow; empty: itself
 	Item        []Var     // what matrix or foreach says of this one: variables whose values are final
+	Each        *Each     // it becomes several at run time; nil: it does not
 	Scope       *Scope    // what the jobs of a sub-workflow have in common; nil: the job is the workflow's own
 	WorkingDir  string    // absolute; empty: the workflow's
 	Description string
 	Owner       string   // who is to be asked about it
 	Tags        []string // for people and rules
+	Pools       []string // in each of which it takes a place while it runs; see docs/operations.md
 	Command     string   // trimmed; empty succeeds at once. With Args it is these, quoted for a shell, to be shown
 	Args        []string // a program and its arguments, started without a shell; ${NAME} in them is replaced
 	Needs       []int    // indexes into Workflow.Jobs of what must have ended first; sorted, no duplicates
@@ -79,6 +83,7 @@ type Job struct {
 	// ContinueOnError makes the run go on after this job's failure as if it had succeeded:
 	// what needs it starts, and the run has not failed because of it.
 	ContinueOnError bool
+	Footprint       *Footprint // what it reads and makes; nil: it says nothing of that
 }
 
 // Ending says how a job must have ended for one that needs it to start.
@@ -209,6 +214,9 @@ type Host struct {
 	CheckNames func(w *Workflow) func(condition string) error
 	// CheckRule is the same for the expressions of rules.
 	CheckRule func(expression string) error
+	// Zones returns the time zone of a name, that of the host for "Local". A nil func means
+	// that the names of zones are not checked.
+	Zones Zones
 	// Origin makes Load fill Workflow.Origin, which keeps the files in memory.
 	Origin bool
 	// ReadFile reads a file that a workflow file includes; an error that is fs.ErrNotExist

@@ -55,7 +55,7 @@ func TestSyntaxHints(t *testing.T) {
 
 // Names that other programs have are told as ours, and where a field belongs.
 func TestNamesOfOtherPrograms(t *testing.T) {
-	const noSchedule = "a file has no schedule: cron or a timer runs it, see docs/operations.md"
+	const noSchedule = `write schedules: [{name: nightly, cron: "30 2 * * *"}], see docs/schedules.md`
 	inJob := map[string]string{
 		"depends_on: [b]": `did you mean "dependencies"?`,
 		"needs: [b]":      `did you mean "dependencies"?`,
@@ -65,7 +65,7 @@ func TestNamesOfOtherPrograms(t *testing.T) {
 		"if: x":           `did you mean "when"?`,
 		"name: x":         `did you mean "id"?`,
 		"timout: 3":       `did you mean "timeout"?`,
-		"schedule: x":     noSchedule,
+		"schedule: x":     "schedules are of the whole workflow: write them at the top of the file, see docs/schedules.md",
 		"on_failure: x":   "on_failure is a list of jobs at the top of the file; after one job: dependencies: [{job: ID, on: failure}]",
 		"params: {a: 1}":  "params belongs at the top of the file, not into a job",
 		"colour: red":     "",

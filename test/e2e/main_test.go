@@ -57,6 +57,7 @@ type place struct {
 	t   *testing.T
 	dir string
 	env []string
+	db  string // the address of the history where that is no file
 }
 
 func newPlace(t *testing.T) *place {

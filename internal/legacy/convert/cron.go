@@ -29,7 +29,7 @@ func (r *Result) cron(src Source) error {
 	c := &crontab{Result: r, vars: client.Env{}, system: systemTab(src)}
 	r.Flow.WorkingDir = "~" // where cron starts commands
 	r.head = append(r.head, "Made of the crontab "+src.Name+". Each line is a job; none depends on another.")
-	r.note(0, "a workflow file has no schedules: they are comments here. A run runs all of the jobs; to keep different times, extract a file for each (executioner extract) and let cron run these")
+	r.note(0, "when a line ran is a comment here, since a schedule starts all jobs of a workflow. To keep different times, extract a file for each (executioner extract) and give it schedules, or let cron run these")
 	number := 0
 	for line := range strings.Lines(string(src.Data)) {
 		number++

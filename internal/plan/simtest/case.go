@@ -21,13 +21,16 @@ type Case struct {
 
 // Attempt is one attempt of a Case. Durations are whole microseconds.
 type Attempt struct {
-	Workflow  *workflow.Workflow
-	Options   plan.Options // Run and Attempt are set by Simulate
-	Ends      [][]End      // how tries end, by job index and try; the last stands for all further ones
-	Early     bool         // what is asked at time 0 comes before Begin
-	Asks      []Ask        // what is asked from outside, earliest first
-	Noise     []Noise      // inputs that mean nothing, earliest first
-	Overrides []run.JobID  // declared successful by hand after the attempt
+	Workflow *workflow.Workflow
+	Options  plan.Options // Run and Attempt are set by Simulate
+	Ends     [][]End      // how tries end, by job index, again and again, and try; the last stands for all further ones
+	// Admits is how long tasks that are offered wait, by job index, again and again; see
+	// plan.Options.Offer. Empty: not at all.
+	Admits    []time.Duration
+	Early     bool        // what is asked at time 0 comes before Begin
+	Asks      []Ask       // what is asked from outside, earliest first
+	Noise     []Noise     // inputs that mean nothing, earliest first
+	Overrides []run.JobID // declared successful by hand after the attempt
 }
 
 // End is how a try ends by itself, and how long it takes to end when it is stopped.
@@ -67,6 +70,6 @@ const (
 
 // end returns how that try of job i ends.
 func (a *Attempt) end(i, try int) End {
-	ends := a.Ends[i]
+	ends := a.Ends[i%len(a.Ends)]
 	return ends[min(try, len(ends))-1]
 }

@@ -135,7 +135,7 @@ func attempt(t *rapid.T, wf *workflow.Workflow, n int) Attempt {
 	slices.SortStableFunc(a.Asks, func(x, y Ask) int { return int(x.After - y.After) })
 	slices.SortStableFunc(a.Noise, func(x, y Noise) int { return int(x.After - y.After) })
 	a.Overrides = someJobs(t, wf, 10, "overrides")
-	a.Options.When = conditions(wf)
+	a.Options.When = conditions()
 	return a
 }
 
@@ -182,6 +182,7 @@ var failures = []run.Outcome{
 	{State: run.Failed, Reason: run.OutputInvalid},
 	{State: run.Failed, Reason: run.StartFailed, ExitCode: run.NoExitCode},
 	{State: run.Failed, Reason: run.Lost, ExitCode: run.NoExitCode},
+	{State: run.Failed, Reason: run.ItemsInvalid, ExitCode: run.NoExitCode},
 	{State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode},
 	{State: run.Cancelled, Reason: run.Interrupted, ExitCode: run.NoExitCode},
 }

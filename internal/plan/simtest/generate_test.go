@@ -71,7 +71,7 @@ func wanted() []string {
 			}
 		}
 	}
-	never := []run.Reason{run.Stuck, run.EmptyCommand, run.NotRecorded} // no valid workflow is stuck; commands and imports are not the plan's business
+	never := []run.Reason{run.Stuck, run.EmptyCommand, run.UpToDate, run.NotRecorded} // no valid workflow is stuck; commands and imports are not the plan's business
 	for _, r := range run.Reasons() {
 		if !slices.Contains(never, r) {
 			all = append(all, string(r))

@@ -32,7 +32,7 @@ func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Durati
 		o.remember(known)
 		for _, id := range c.Attempts[n].Overrides {
 			p := known[id]
-			p.done, p.State, p.ExitCode = true, run.Success, 0
+			p.done, p.State, p.ExitCode = true, run.Success, 0 // and its values are what they were
 			known[id] = p
 		}
 	}
@@ -41,7 +41,7 @@ func Predict(c Case, waits func(attempt int, job run.JobID, try int) time.Durati
 
 // past is what earlier attempts leave behind about a job.
 type past struct {
-	plan.Fact      // how it stood
+	plan.Fact      // how it stood; its values are those of a success
 	done      bool // it succeeded, or somebody said so
 	failed    bool // it failed and has not succeeded since
 	cut       bool // it had a try to come when its attempt ended
@@ -101,18 +101,24 @@ func newOracle(a *Attempt, known map[run.JobID]past) *oracle {
 	for _, j := range a.Workflow.Jobs {
 		o.jobs = append(o.jobs, node{Job: j, before: known[j.ID], code: run.NoExitCode})
 	}
+	o.chain = o.chains()
+	o.decide(known)
+	o.growEarlier(known)
+	return o
+}
+
+// decide says of each job why this attempt does not run it.
+func (o *oracle) decide(known map[run.JobID]past) {
 	for i := range o.jobs {
 		o.jobs[i].decided = o.decision(i, o.jobs[i].before)
 	}
 	for len(known) > 0 && o.decideAgain() {
 	}
-	o.chain = o.chains()
-	return o
 }
 
 // decision says why job i is not run in this attempt; empty when it is.
 func (o *oracle) decision(i int, before past) run.Reason {
-	skip, again := slices.Contains(o.Options.Skip, o.jobs[i].ID), o.isOrNeeds(i, o.Options.From)
+	skip, again := o.skips(i), o.isOrNeeds(i, o.Options.From)
 	switch {
 	case o.jobs[i].Hook != "" && skip:
 		return run.SkipRequested
@@ -138,7 +144,7 @@ func (o *oracle) decision(i int, before past) run.Reason {
 func (o *oracle) decideAgain() bool {
 	for i := range o.jobs {
 		j := &o.jobs[i]
-		if j.decided == "" || j.Hook != "" || !j.Always && j.On == nil || slices.Contains(o.Options.Skip, j.ID) {
+		if j.decided == "" || j.Hook != "" || !j.Always && j.On == nil || o.skips(i) {
 			continue
 		}
 		if slices.ContainsFunc(j.Needs, func(n int) bool { return o.jobs[n].decided == "" }) {
@@ -158,7 +164,7 @@ func (o *oracle) isOrNeeds(i int, ids []run.JobID) bool {
 	for range o.jobs {
 		for k, j := range o.jobs {
 			needs := slices.ContainsFunc(j.Needs, func(n int) bool { return reach[n] })
-			reach[k] = needs || slices.Contains(ids, j.ID)
+			reach[k] = needs || slices.Contains(ids, j.ID) || slices.Contains(ids, j.Group)
 		}
 	}
 	return reach[i]
@@ -267,6 +273,9 @@ func (o *oracle) end(i int) {
 			j.repeating, j.due = true, o.now+o.wait(j)
 		}
 	}
+	if j.State == run.Success {
+		o.grow(i)
+	}
 }
 
 // repeats reports whether the policy repeats the try that just ended.
@@ -285,6 +294,9 @@ func (o *oracle) repeats(j *node) bool {
 		case "FAILED":
 			byStatus = byStatus || j.State == run.Failed && j.Reason != run.StartFailed && j.Reason != run.PrecheckFailed
 		}
+	}
+	if j.Reason == run.ItemsInvalid {
+		return false
 	}
 	byCode := j.outcome.ExitCode >= 1 && slices.Contains(j.Retry.ExitCodes, j.outcome.ExitCode)
 	tries, inTime := j.Tries < j.Retry.Max+1, o.now <= j.first+j.Retry.MaxTime

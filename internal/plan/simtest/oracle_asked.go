@@ -41,7 +41,7 @@ func (o *oracle) ask(in plan.Input) {
 			o.haltJobs()
 		}
 	case plan.CancelJob:
-		o.askJob(in.Job)
+		o.askNamed(in)
 	}
 }
 

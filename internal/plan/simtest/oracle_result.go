@@ -80,6 +80,9 @@ func (o *oracle) remember(known map[run.JobID]past) {
 		done := j.State == run.Success
 		now := past{done: done, failed: !done && (j.everBad || j.Reason == run.ConditionFailed || known[j.ID].failed), cut: j.lostTry}
 		now.Fact = plan.Fact{State: j.State, Reason: j.Reason, ExitCode: j.code}
+		if done {
+			now.Values = j.outcome.Values
+		}
 		known[j.ID] = now
 	}
 }

@@ -310,9 +310,11 @@ func finalStays(p *Played) error {
 // neverStuck: until the end something runs or a later time to come back is named.
 func neverStuck(p *Played) error {
 	running, done := 0, false
+	offered := make(map[run.JobID]bool) // which will be admitted
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		for _, t := range s.Output.Transitions {
+			delete(offered, t.Job)
 			switch {
 			case t.Reason == run.Stuck:
 				return fmt.Errorf("step %d: %+v", i+1, t)
@@ -323,9 +325,12 @@ func neverStuck(p *Played) error {
 				running--
 			}
 		}
+		for _, t := range s.Output.Ready {
+			offered[p.Workflow.Jobs[t.Job].ID] = true
+		}
 		done = done || s.Output.Done != nil
 		wakes := s.Output.Wake.After(s.At)
-		if !done && running == 0 && !wakes {
+		if !done && running+len(offered) == 0 && !wakes {
 			return fmt.Errorf("after step %d nothing runs and nothing will happen", i+1)
 		}
 		if !s.Output.Wake.IsZero() && !wakes {

@@ -209,7 +209,7 @@ func soundRich(t *testing.T) *Played {
 		wf.Jobs[i].Retry = &workflow.Retry{}
 	}
 	ends := [][]End{{bad}, {ok}, {ok}, {ok}, {ok}, {ok}, {ok}}
-	trace, err := Simulate(Case{Attempts: []Attempt{{Workflow: wf, Options: plan.Options{When: conditions(wf)}, Ends: ends}}})
+	trace, err := Simulate(Case{Attempts: []Attempt{{Workflow: wf, Options: plan.Options{When: conditions()}, Ends: ends}}})
 	if err != nil {
 		t.Fatal(err)
 	}

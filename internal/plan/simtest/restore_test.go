@@ -46,7 +46,7 @@ func (p *Played) goOn(t *rapid.T, recorded []run.Transition, cut int) string {
 	for _, tr := range recorded[:cut] {
 		history = append(history, stored(tr))
 	}
-	restored, err := plan.Restore(p.Workflow, p.Options, history, p.Overrides)
+	restored, err := plan.Restore(p.Loaded, p.Options, history, p.Overrides)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +114,11 @@ func (p *Played) half(s Step, n int) Step {
 	return s
 }
 
-// own returns the position of the transition that the step's input caused by itself, or -1.
+// own returns the position of the transition that the step's input caused by itself, or
+// -1: of several, as a job that has become others is cancelled, the last. What was
+// cancelled already is not cancelled again.
 func (p *Played) own(s *Step) int {
+	last := -1
 	for k, t := range s.Output.Transitions {
 		switch in := s.Input.(type) {
 		case plan.Finished:
@@ -127,12 +130,16 @@ func (p *Played) own(s *Step) int {
 				return k
 			}
 		case plan.CancelJob:
-			if in.Job >= 0 && in.Job < len(p.Workflow.Jobs) && t.Job == p.Workflow.Jobs[in.Job].ID && t.Reason == run.JobCancelled {
-				return k
+			id := in.ID
+			if in.Job >= 0 && in.Job < len(p.Workflow.Jobs) {
+				id = p.Workflow.Jobs[in.Job].ID
+			}
+			if i := p.Workflow.Index(t.Job); i >= 0 && id != "" && t.Reason == run.JobCancelled && (t.Job == id || p.Workflow.Jobs[i].Group == id) {
+				last = k
 			}
 		}
 	}
-	return -1
+	return last
 }
 
 // stopAgain sets the stops of the first step to all that are due after it.

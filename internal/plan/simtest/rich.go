@@ -63,9 +63,9 @@ func condition(t *rapid.T, wf *workflow.Workflow) string {
 var errBroken = errors.New("it is broken")
 
 // conditions evaluates the conditions that condition generates.
-func conditions(wf *workflow.Workflow) func(int, plan.Facts) (bool, error) {
+func conditions() func(int, plan.Facts) (bool, error) {
 	return func(i int, f plan.Facts) (bool, error) {
-		return evaluate(wf.Jobs[i].When, f.Now, func(id run.JobID) (plan.Fact, bool) { return f.Job(id) })
+		return evaluate(f.Workflow().Jobs[i].When, f.Now, func(id run.JobID) (plan.Fact, bool) { return f.Job(id) })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // Trace is everything that went into the plans of a Case and came out of them.
@@ -16,7 +17,8 @@ type Trace struct {
 
 // Played is one attempt as it was played.
 type Played struct {
-	Attempt
+	Attempt                      // its Workflow is what the plan had at the end
+	Loaded    *workflow.Workflow // what it began with
 	Start     time.Time
 	Earlier   []run.Transition // recorded by the attempts before
 	Overrides []run.Override   // made before this attempt
@@ -88,6 +90,7 @@ func (p *Played) play() error {
 		w.feed(e)
 	}
 	p.Final = restored.State()
+	p.Loaded, p.Workflow = p.Workflow, restored.Workflow()
 	if !w.done {
 		return fmt.Errorf("nothing is left to happen and the run is %s: %+v", p.Final, restored.Counts())
 	}
@@ -128,6 +131,7 @@ const (
 	rankAsk
 	rankLateBegin
 	rankEnd
+	rankAdmit
 	rankNoise
 	rankTick
 )
@@ -188,10 +192,14 @@ func (w *world) feed(e event) {
 			delete(w.running, f.Job)
 			w.last = &f
 		}
-		out := w.plan.Step(e.at, in)
-		w.Steps = append(w.Steps, Step{At: e.at, Input: in, Output: out})
-		w.obey(e.at, &out)
+		w.step(e.at, in)
 	}
+}
+
+func (w *world) step(now time.Time, in plan.Input) {
+	out := w.plan.Step(now, in)
+	w.Steps = append(w.Steps, Step{At: now, Input: in, Output: out})
+	w.obey(now, &out)
 }
 
 func (w *world) obey(now time.Time, out *plan.Output) {
@@ -211,6 +219,19 @@ func (w *world) obey(now time.Time, out *plan.Output) {
 	}
 	w.wake = out.Wake
 	w.done = w.done || out.Done != nil
+	for _, t := range out.Ready {
+		w.admit(now, t)
+	}
+}
+
+// admit has a task that was offered wait as long as the case says.
+func (w *world) admit(now time.Time, t plan.Task) {
+	in := plan.Admitted(t)
+	if len(w.Admits) == 0 {
+		w.step(now, in)
+		return
+	}
+	w.add(event{at: now.Add(w.Admits[t.Job%len(w.Admits)]), rank: rankAdmit, job: t.Job, input: in})
 }
 
 // inputs returns what a noise is at this moment.
@@ -235,7 +256,7 @@ func (w *world) inputs(n *Noise) []plan.Input {
 			return []plan.Input{f}
 		}
 	case NobodyNoise:
-		f.Job = len(w.Workflow.Jobs)
+		f.Job = len(w.plan.Workflow().Jobs)
 		return []plan.Input{f, plan.CancelJob{Job: f.Job}, plan.CancelJob{Job: -1}}
 	}
 	return []plan.Input{plan.Tick{}}

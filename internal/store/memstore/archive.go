@@ -18,7 +18,7 @@ func (s *Store) Export(ctx context.Context, id run.ID) (store.Archive, error) {
 // archive returns all that is kept of a run. The caller holds mu.
 func (s *Store) archive(r *record) store.Archive {
 	a := store.Archive{
-		Run: r.run, Origin: r.origin, Attempts: r.attempts, Transitions: r.transitions, Overrides: r.overrides,
+		Run: r.run, Origin: r.origin, Key: r.key, Attempts: r.attempts, Transitions: r.transitions, Overrides: r.overrides,
 		Workflows: map[string][]byte{},
 	}
 	for i := range r.attempts {
@@ -53,6 +53,9 @@ func (s *Store) Import(ctx context.Context, a store.Archive) (run.ID, bool, erro
 	if id, ok := s.origins[a.Origin]; ok {
 		return id, false, nil
 	}
+	if id, ok := s.keys[a.Key]; ok && id != a.Run.ID {
+		return 0, false, store.ErrExisting(id)
+	}
 	if i, ok := s.index(a.Run.ID); ok {
 		if there := s.archive(s.runs[i]); !there.Equal(&a) {
 			return 0, false, store.ErrTaken(a.Run.ID)
@@ -72,12 +75,16 @@ func (s *Store) restore(a store.Archive) run.ID {
 		s.keepWorkflow(h, body)
 	}
 	r := &record{
-		run: a.Run, origin: a.Origin, attempts: a.Attempts, transitions: a.Transitions, overrides: a.Overrides, epoch: 1,
+		run: a.Run, origin: a.Origin, key: a.Key, attempts: a.Attempts, transitions: a.Transitions, overrides: a.Overrides, epoch: 1,
 	}
 	i, _ := s.index(a.Run.ID)
 	s.runs = slices.Insert(s.runs, i, r)
 	if a.Origin != "" {
 		s.origins[a.Origin] = a.Run.ID
+	}
+	s.keepKey(a.Key, a.Run.ID)
+	for i := range r.attempts {
+		r.list(&r.attempts[i])
 	}
 	return a.Run.ID
 }
@@ -97,8 +104,12 @@ func (s *Store) Delete(ctx context.Context, ids []run.ID) (deleted []run.ID, err
 		if r.held(s.now()) || !r.attempts[len(r.attempts)-1].State.Ended() {
 			continue
 		}
+		if err := s.count(r, r.uncounted); err != nil {
+			return deleted, err
+		}
 		s.runs = slices.Delete(s.runs, i, i+1)
 		delete(s.origins, r.origin)
+		delete(s.keys, r.key)
 		deleted = append(deleted, id)
 	}
 	s.dropWorkflows()
@@ -200,7 +211,9 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	for name, at := range s.chores {
 		st.Chores[name] = at
 	}
-	st.Rows.Workflows = int64(len(s.workflows))
+	st.Rows.Workflows, st.Rows.Tallies = int64(len(s.workflows)), int64(len(s.tallies))
+	s.accounts.measure(&st.Rows)
+	s.schedules.measure(&st.Rows)
 	for _, r := range s.runs {
 		r.measure(&st)
 	}

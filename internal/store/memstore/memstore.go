@@ -15,7 +15,10 @@ import (
 	"github.com/executionerhq/executioner/internal/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Accounts = (*Store)(nil)
+)
 
 // Store is a store.Store in memory. It is safe for concurrent use.
 type Store struct {
@@ -29,6 +32,13 @@ type Store struct {
 	origins   map[string]run.ID
 	chores    map[string]time.Time
 	places    map[string]run.ID // of chores
+	tallies   map[tallyKey][]byte
+	outbox    outbox
+	schedules schedules
+	keys      map[string]run.ID // by store.KeyHash
+	accounts  accounts
+
+	fingerprints map[fingerprintKey]store.Fingerprint
 }
 
 // record is everything kept of one run.
@@ -36,13 +46,17 @@ type record struct {
 	run         store.Run // Owner, Attempt are filled in when it is read
 	attempts    []store.Attempt
 	origin      string
+	key         string // store.KeyHash
 	transitions []run.Transition
 	requests    []store.Request // not taken yet
 	taken       int             // requests
 	overrides   []run.Override
+	uncounted   []int // attempts that have ended and are in no tally
 	owner       *store.Owner
 	epoch       int64
 	until       time.Time
+	untold      bool  // it moved since it was looked at for who is to be told
+	told        int64 // the last transition that was looked at for that
 }
 
 // New returns an empty store whose leases run out by the wall clock.
@@ -53,7 +67,8 @@ func New() *Store { return NewAt(time.Now) }
 func NewAt(now func() time.Time) *Store {
 	return &Store{
 		now: now, workflows: map[string][]byte{}, origins: map[string]run.ID{}, chores: map[string]time.Time{},
-		places: map[string]run.ID{},
+		places: map[string]run.ID{}, outbox: newOutbox(), schedules: newSchedules(), keys: map[string]run.ID{}, accounts: newAccounts(),
+		fingerprints: map[fingerprintKey]store.Fingerprint{}, tallies: map[tallyKey][]byte{},
 	}
 }
 

@@ -15,18 +15,31 @@ func (s *Store) CreateRun(ctx context.Context, n store.NewRun, owner store.Owner
 		return store.Lease{}, err
 	}
 	defer s.mu.Unlock()
+	key := store.KeyHash(n.By, n.Key)
+	if id, ok := s.keys[key]; ok {
+		return store.Lease{}, store.ErrExisting(id)
+	}
 	s.keepWorkflow(n.Hash, n.Workflow)
 	s.last++
 	id := s.last
 	r := &record{
 		run: store.Run{
 			ID: id, Application: n.Application, File: n.File, WorkingDir: n.WorkingDir, SubmittedAt: micros(n.At),
+			By: n.By,
 		},
-		owner: &owner, epoch: 1, until: s.now().Add(ttl),
+		key: key, owner: &owner, epoch: 1, until: s.now().Add(ttl),
 	}
 	s.addAttempt(r, n.FirstAttempt())
 	s.runs = append(s.runs, r)
+	s.keepKey(key, id)
 	return store.Lease{Run: id, Epoch: 1}, nil
+}
+
+// keepKey records the key of a run, if it has one. The caller holds mu.
+func (s *Store) keepKey(key string, id run.ID) {
+	if key != "" {
+		s.keys[key] = id
+	}
 }
 
 // AddAttempt implements store.Store.
@@ -68,6 +81,7 @@ func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) 
 		}
 	}
 	for i := range ts {
+		s.keepFingerprint(r, &ts[i])
 		r.append(ts[i])
 	}
 	return int64(len(r.transitions)), nil
@@ -78,13 +92,18 @@ func (r *record) append(t run.Transition) {
 	t.At, t.Until = micros(t.At), micros(t.Until)
 	if t.Outcome != nil {
 		o := *t.Outcome
-		o.CPU = o.CPU.Truncate(time.Microsecond)
+		o.CPU, o.Ended = o.CPU.Truncate(time.Microsecond), micros(o.Ended)
+		o.Fingerprint = ""
 		t.Outcome = &o
 	}
 	r.transitions = append(r.transitions, t)
 	a := &r.attempts[t.Attempt-1]
 	a.Counts.Apply(&t)
 	a.Move(t)
+	if t.Job == "" {
+		r.list(a)
+	}
+	r.untold = r.untold || t.Job == "" && t.Attempt == len(r.attempts)
 }
 
 // Request implements store.Store.

@@ -63,7 +63,7 @@ const (
 		WHERE run_id = ? AND attempt = ?`
 	moveAttempt = `UPDATE attempts SET state = ?, reason = ?, detail = ?,
 		started_at_us = COALESCE(started_at_us, ?), ended_at_us = ? WHERE run_id = ? AND attempt = ?`
-	moveRun = `UPDATE runs SET state = ? WHERE id = ? AND attempt = ?`
+	moveRun = `UPDATE runs SET state = ?, untold = 1 WHERE id = ? AND attempt = ?`
 )
 
 func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int64, err error) {
@@ -85,7 +85,10 @@ func (t *tx) append(l store.Lease, ts []run.Transition, sum []change) (last int6
 		}
 	}
 	t.didAppend(l, last, ts)
-	return last, t.insert(l.Run, last-int64(len(ts))+1, ts)
+	if err := t.insert(l.Run, last-int64(len(ts))+1, ts); err != nil {
+		return 0, err
+	}
+	return last, t.keepFingerprints(l.Run, ts)
 }
 
 // advance adds n to a run's sequence number and returns it. The holder of a lease is
@@ -189,6 +192,11 @@ func (t *tx) move(id run.ID, m *run.Transition) error {
 	}
 	if m.To.Ended() {
 		ended = micros(m.At)
+	}
+	if m.To.Ended() {
+		if err := t.later(nil, listUncounted, id, m.Attempt); err != nil {
+			return err
+		}
 	}
 	err := t.later(nil, moveAttempt, m.To.String(), text(m.Reason), text(m.Detail), started, ended, id, m.Attempt)
 	if err != nil {

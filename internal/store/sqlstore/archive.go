@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	selectOrigin         = `SELECT origin FROM runs WHERE id = ?`
+	selectOrigin         = `SELECT origin, key_hash FROM runs WHERE id = ?`
 	selectAllTransitions = `SELECT seq, ` + transitionColumns + ` FROM transitions WHERE run_id = ? ORDER BY seq`
 	selectUsedWorkflows  = `SELECT hash, body FROM workflows WHERE hash IN (SELECT hash FROM attempts WHERE run_id = ?)`
 	selectByOrigin       = `SELECT id FROM runs WHERE origin = ?`
 
-	importColumns = `application, file, working_dir, submitted_at_us, attempt, state, seq, lease_epoch, origin`
-	importNew     = `INSERT INTO runs (` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id`
-	importAs      = `INSERT INTO runs (id, ` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)`
+	importColumns = `application, file, working_dir, submitted_at_us, attempt, state, seq, lease_epoch, origin, by_user, key_hash`
+	importNew     = `INSERT INTO runs (` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id`
+	importAs      = `INSERT INTO runs (id, ` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`
 	importAttempt = `INSERT INTO attempts (run_id, attempt, state, reason, detail, hash, options, created_at_us, started_at_us,
 		ended_at_us, jobs_total, jobs_running, jobs_succeeded, jobs_failed, jobs_skipped, jobs_cancelled)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -77,11 +77,11 @@ func (s *Store) archive(ask asker, id run.ID) (a store.Archive, err error) {
 	if a.Overrides, err = list(ask, scanOverride, selectOverrides, id); err != nil {
 		return a, err
 	}
-	origins, err := list(ask, oneText, selectOrigin, id)
-	if err != nil {
+	if _, err = list(ask, func(rows *sql.Rows) (none struct{}, err error) {
+		return none, rows.Scan(into(&a.Origin), into(&a.Key))
+	}, selectOrigin, id); err != nil {
 		return a, err
 	}
-	a.Origin = origins[0]
 	if a.Workflows, err = usedWorkflows(ask, id); err != nil {
 		return a, err
 	}
@@ -132,6 +132,9 @@ func (s *Store) importRun(t *tx, a *store.Archive) (id run.ID, imported bool, er
 			return id, false, err
 		}
 	}
+	if id, err := t.runOfKey(a.Key); err != nil || id != 0 && id != a.Run.ID {
+		return 0, false, orFault(err, store.ErrExisting(id))
+	}
 	if a.Run.ID != 0 {
 		there, err := s.archive(t.query, a.Run.ID)
 		switch {
@@ -181,7 +184,7 @@ func (t *tx) importHead(a *store.Archive) (id run.ID, err error) {
 	r := &a.Run
 	args := []any{
 		text(r.Application), text(r.File), text(r.WorkingDir), micros(r.SubmittedAt),
-		r.Attempt.Number, r.Attempt.State.String(), r.Seq, text(a.Origin),
+		r.Attempt.Number, r.Attempt.State.String(), r.Seq, text(a.Origin), text(r.By), text(a.Key),
 	}
 	if r.ID == 0 {
 		_, err = t.row(importNew, args, &id)
@@ -191,6 +194,11 @@ func (t *tx) importHead(a *store.Archive) (id run.ID, err error) {
 }
 
 func (t *tx) importAttempt(id run.ID, a *store.Attempt) error {
+	if a.State.Ended() {
+		if err := t.exec(listUncounted, id, a.Number); err != nil {
+			return err
+		}
+	}
 	c := &a.Counts
 	return t.exec(importAttempt, id, a.Number, a.State.String(), text(a.Reason), text(a.Detail), text(a.Hash), blob(a.Options),
 		micros(a.CreatedAt), micros(a.StartedAt), micros(a.EndedAt),

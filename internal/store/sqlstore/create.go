@@ -12,11 +12,19 @@ import (
 
 // CreateRun implements store.Store.
 func (s *Store) CreateRun(ctx context.Context, r store.NewRun, owner store.Owner, ttl time.Duration) (l store.Lease, err error) {
-	err = s.change(ctx, "create run", func(t *tx) error {
+	var there run.ID
+	err = s.change(ctx, "create run", func(t *tx) (err error) {
+		if there, err = t.runOfKey(store.KeyHash(r.By, r.Key)); there != 0 || err != nil {
+			t.harmless()
+			return err // none: those that share the transaction are not to be done again
+		}
 		id, err := t.createRun(r, owner, s.cfg.Now().Add(ttl))
 		l = store.Lease{Run: id, Epoch: 1}
 		return err
 	})
+	if err == nil && there != 0 {
+		err = store.ErrExisting(there)
+	}
 	if err != nil {
 		return store.Lease{}, err
 	}
@@ -25,7 +33,9 @@ func (s *Store) CreateRun(ctx context.Context, r store.NewRun, owner store.Owner
 
 const (
 	insertRun = `INSERT INTO runs (application, file, working_dir, submitted_at_us, attempt, state, seq,
-		lease_owner, lease_epoch, lease_until_us) VALUES (?, ?, ?, ?, 1, 'PENDING', 0, ?, 1, ?) RETURNING id`
+		lease_owner, lease_epoch, lease_until_us, by_user, key_hash)
+		VALUES (?, ?, ?, ?, 1, 'PENDING', 0, ?, 1, ?, ?, ?) RETURNING id`
+	selectByKey    = `SELECT id FROM runs WHERE key_hash = ?`
 	insertWorkflow = `INSERT INTO workflows (hash, body) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`
 	insertAttempt  = `INSERT INTO attempts (run_id, attempt, state, hash, options, created_at_us, jobs_total)
 		VALUES (?, ?, 'PENDING', ?, ?, ?, ?)`
@@ -44,6 +54,7 @@ func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.
 	var id run.ID
 	_, err = t.row(insertRun, []any{
 		text(r.Application), text(r.File), text(r.WorkingDir), micros(r.At), who, micros(until),
+		text(r.By), text(store.KeyHash(r.By, r.Key)),
 	}, &id)
 	if err != nil {
 		return 0, err
@@ -52,6 +63,15 @@ func (t *tx) createRun(r store.NewRun, owner store.Owner, until time.Time) (run.
 		return 0, err
 	}
 	return id, t.createAttempt(id, 1, r.FirstAttempt())
+}
+
+// runOfKey returns the run that was created with a key, 0 when there is none. Of two at the
+// same time, one finds the key taken when it inserts it, and is done again.
+func (t *tx) runOfKey(hash string) (id run.ID, err error) {
+	if hash != "" {
+		_, err = t.row(selectByKey, []any{hash}, &id)
+	}
+	return id, err
 }
 
 func (t *tx) createAttempt(id run.ID, number int, a store.NewAttempt) error {

@@ -62,6 +62,9 @@ func (t *tx) deleteRun(id run.ID, now any, hashes map[string]bool) (gone bool, e
 	for _, h := range used {
 		hashes[h] = true
 	}
+	if err := t.countRun(id); err != nil {
+		return false, err
+	}
 	for _, q := range deletions {
 		if err := t.exec(q, id); err != nil {
 			return false, err

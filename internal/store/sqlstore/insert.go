@@ -11,7 +11,7 @@ import (
 const (
 	plainColumns   = "run_id, seq, attempt, job, try_no, from_state, to_state, reason, cause, detail, at_us, until_us"
 	outcomeColumns = plainColumns + ", exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, " +
-		"out_state, out_reason, out_detail, out_values"
+		"out_state, out_reason, out_detail, out_values, out_ended_us"
 )
 
 // insertSizes are the numbers of rows of one statement. A few sizes, each prepared
@@ -74,7 +74,7 @@ func appendRow(args []any, id run.ID, seq int64, r *run.Transition) []any {
 	}
 	return append(args, int64(o.ExitCode), int64(o.Signal), o.CPU.Microseconds(), o.MaxRSS, o.Output, o.Dropped,
 		int64(o.Survivors), differs(o.State.String(), r.To.String()),
-		differs(string(o.Reason), string(r.Reason)), differs(o.Detail, r.Detail), text(o.Values))
+		differs(string(o.Reason), string(r.Reason)), differs(o.Detail, r.Detail), text(o.Values), micros(o.Ended))
 }
 
 // differs returns how a part of an outcome is stored: NULL when the transition says the same.

@@ -213,8 +213,8 @@ func testOracleSchemas(t *testing.T, server *oratest.Server) {
 		want   string
 	}{
 		"newer": {
-			"INSERT INTO schema_versions (version, name, checksum) VALUES (6, 'x', 'y')", true,
-			"the database has schema version 6, this executioner knows versions up to 5",
+			fmt.Sprintf("INSERT INTO schema_versions (version, name, checksum) VALUES (%d, 'x', 'y')", oracleVersion+1), true,
+			fmt.Sprintf("the database has schema version %d, this executioner knows versions up to %d", oracleVersion+1, oracleVersion),
 		},
 		"changed": {
 			"UPDATE schema_versions SET checksum = 'other' WHERE version = 2", true,

@@ -15,14 +15,15 @@ import (
 const (
 	attemptColumns = `a.attempt, a.state, a.reason, a.detail, a.hash, a.options, a.created_at_us, a.started_at_us, a.ended_at_us,
 		a.jobs_total, a.jobs_running, a.jobs_succeeded, a.jobs_failed, a.jobs_skipped, a.jobs_cancelled`
-	runColumns = `r.id, r.application, r.file, r.working_dir, r.submitted_at_us, r.seq, r.lease_owner, r.lease_until_us, ` + attemptColumns
+	runColumns = `r.id, r.application, r.file, r.working_dir, r.submitted_at_us, r.seq, r.lease_owner, r.lease_until_us, r.by_user, ` + attemptColumns
 	runTables  = `runs r JOIN attempts a ON a.run_id = r.id AND a.attempt = r.attempt`
 
 	selectRun         = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
 	selectAttempts    = `SELECT ` + attemptColumns + ` FROM attempts a WHERE a.run_id = ? ORDER BY a.attempt`
 	selectTransitions = `SELECT seq, ` + transitionColumns + ` FROM transitions WHERE run_id = ? AND seq > ? ORDER BY seq`
 	transitionColumns = `attempt, job, try_no, from_state, to_state, reason, cause, detail, at_us, until_us,
-		exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, out_state, out_reason, out_detail, out_values`
+		exit_code, signal_no, cpu_us, max_rss, output_bytes, dropped_bytes, survivors, out_state, out_reason, out_detail, out_values,
+		out_ended_us`
 )
 
 // Run implements store.Store.
@@ -111,6 +112,7 @@ func scanRun(from row, now time.Time) (r store.Run, err error) {
 		&r.Seq,
 		into(&h.owner),
 		timeInto{&h.until},
+		into(&r.By),
 	}, attemptInto(&r.Attempt)...)
 	if err := from.Scan(dest...); err != nil {
 		return store.Run{}, err
@@ -137,16 +139,17 @@ func scanTransition(rows *sql.Rows) (t run.Transition, err error) {
 	var exit, signal, cpu, rss, output, dropped, survivors sql.NullInt64
 	var state, reason, detail sql.NullString
 	var values run.Values
+	var ended time.Time
 	err = rows.Scan(&t.Seq, &t.Attempt, into(&t.Job), &t.Try, stateInto{&t.From}, stateInto{&t.To},
 		into(&t.Reason), into(&t.Cause), into(&t.Detail), timeInto{&t.At}, timeInto{&t.Until},
-		&exit, &signal, &cpu, &rss, &output, &dropped, &survivors, &state, &reason, &detail, into(&values))
+		&exit, &signal, &cpu, &rss, &output, &dropped, &survivors, &state, &reason, &detail, into(&values), timeInto{&ended})
 	if err != nil || !exit.Valid {
 		return t, err
 	}
 	o := &run.Outcome{
 		State: t.To, Reason: t.Reason, Detail: t.Detail, ExitCode: int(exit.Int64), Signal: int(signal.Int64),
 		CPU: time.Duration(cpu.Int64) * time.Microsecond, MaxRSS: rss.Int64,
-		Output: output.Int64, Dropped: dropped.Int64, Survivors: int(survivors.Int64), Values: values,
+		Output: output.Int64, Dropped: dropped.Int64, Survivors: int(survivors.Int64), Values: values, Ended: ended,
 	}
 	if state.Valid {
 		err = stateInto{&o.State}.Scan(state.String)

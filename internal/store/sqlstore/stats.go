@@ -16,8 +16,11 @@ const (
 	countTotals    = `SELECT application, state, COUNT(*) FROM runs GROUP BY application, state`
 	countRows      = `SELECT (SELECT COUNT(*) FROM workflows), (SELECT COUNT(*) FROM runs), (SELECT COUNT(*) FROM attempts),
 		(SELECT COUNT(*) FROM transitions), (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM overrides),
+		(SELECT COUNT(*) FROM tallies), (SELECT COUNT(*) FROM user_accounts), (SELECT COUNT(*) FROM api_tokens),
+		(SELECT COUNT(*) FROM login_sessions), (SELECT COUNT(*) FROM audit_log), (SELECT COUNT(*) FROM registered),
+		(SELECT COUNT(*) FROM schedules), (SELECT COUNT(*) FROM firings),
 		(SELECT MIN(submitted_at_us) FROM runs), (SELECT MAX(submitted_at_us) FROM runs)`
-	selectChores = `SELECT chore, at_us FROM chores`
+	selectChores = `SELECT chore, at_us FROM chores WHERE at_us > 0`
 )
 
 // Outlines implements store.Store.
@@ -89,7 +92,8 @@ func (s *Store) stats(ask asker) (st store.Stats, err error) {
 	st = store.Stats{Kind: s.d.kind, Schema: s.d.version, Durability: string(s.cfg.Durability)}
 	if _, err = list(ask, func(rows *sql.Rows) (none struct{}, err error) {
 		r := &st.Rows
-		return none, rows.Scan(&r.Workflows, &r.Runs, &r.Attempts, &r.Transitions, &r.Requests, &r.Overrides,
+		return none, rows.Scan(&r.Workflows, &r.Runs, &r.Attempts, &r.Transitions, &r.Requests, &r.Overrides, &r.Tallies,
+			&r.Users, &r.Tokens, &r.Sessions, &r.Audit, &r.Registered, &r.Schedules, &r.Firings,
 			timeInto{&st.Oldest}, timeInto{&st.Newest})
 	}, countRows); err != nil {
 		return st, err

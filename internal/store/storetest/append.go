@@ -55,7 +55,7 @@ func testOutcomes(f *fixture) {
 	full := &run.Outcome{
 		State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode, Signal: 9, Detail: "slow",
 		CPU: 25*time.Hour + 3*time.Microsecond, MaxRSS: math.MaxInt64, Output: math.MaxInt64, Dropped: 1 << 40, Survivors: 12,
-		Values: run.NewValues(map[string]string{"rows": "3", "text": "é\n\x00"}),
+		Values: run.NewValues(map[string]string{"rows": "3", "text": "é\n\x00"}), Ended: at(-7),
 	}
 	other := *full // nothing of it is what the transition says
 	other.State, other.Reason, other.Detail, other.Values = run.Failed, run.Lost, "", ""
@@ -73,11 +73,11 @@ func testOutcomes(f *fixture) {
 	// Times and durations are kept to the microsecond, in UTC.
 	fine := move("b", run.Running, run.Success, run.Exited)
 	fine.At = at(1).Add(999 * time.Nanosecond).In(time.FixedZone("", -3600))
-	fine.Outcome.CPU = time.Microsecond + 999
+	fine.Outcome.CPU, fine.Outcome.Ended = time.Microsecond+999, fine.At
 	f.append(l, fine)
 	got, err := f.Transitions(f.ctx, l.Run, 4, 0)
 	f.must(err)
-	fine.At, fine.Outcome.CPU = at(1), time.Microsecond
+	fine.At, fine.Outcome.CPU, fine.Outcome.Ended = at(1), time.Microsecond, at(1)
 	f.equal(got, numbered(5, []run.Transition{fine}))
 }
 

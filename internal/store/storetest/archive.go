@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -145,7 +146,7 @@ func testImportOdd(f *fixture) {
 	long := strings.Repeat("ü 1'\"\\%_\n", 1<<20/10)
 	t := move("日本語 'x", run.Running, run.Failed, run.Exited)
 	t.Seq, t.Detail, t.Outcome.Detail = 1, long, "☃"
-	t.At = t.At.Add(999)
+	t.At, t.Outcome.Ended = t.At.Add(999), at(-1).Add(999).In(cet)
 	a := store.Archive{
 		Run:         store.Run{ID: 3, Application: "日本", WorkingDir: long, SubmittedAt: at(1).In(cet)},
 		Attempts:    []store.Attempt{{Number: 1, State: run.Running, Hash: "empty", Options: []byte{}, CreatedAt: at(2).In(cet)}},
@@ -158,7 +159,9 @@ func testImportOdd(f *fixture) {
 	want.Run.Attempt = store.Attempt{Number: 1, State: run.Running, Hash: "empty", CreatedAt: at(2)}
 	want.Run.Seq = 1
 	want.Attempts = []store.Attempt{want.Run.Attempt}
-	t.At = at(1)
+	o := *t.Outcome
+	o.Ended = at(-1)
+	t.At, t.Outcome = at(1), &o
 	want.Transitions, want.Overrides = []run.Transition{t}, nil
 	want.Workflows = map[string][]byte{"empty": nil}
 	f.equal(f.export(3), want)
@@ -176,6 +179,13 @@ func testImportRefused(f *fixture) {
 		"transition": func(a *store.Archive) {
 			a.Transitions = append([]run.Transition(nil), a.Transitions...)
 			a.Transitions[50].Try = 2
+		},
+		"end": func(a *store.Archive) {
+			a.Transitions = slices.Clone(a.Transitions)
+			i := slices.IndexFunc(a.Transitions, func(t run.Transition) bool { return t.Outcome != nil })
+			o := *a.Transitions[i].Outcome
+			o.Ended = at(-1)
+			a.Transitions[i].Outcome = &o
 		},
 		"one less":  func(a *store.Archive) { a.Transitions = a.Transitions[:104] },
 		"workflow":  func(a *store.Archive) { a.Workflows = map[string][]byte{"h-a": nil, "h2-a": nil} },

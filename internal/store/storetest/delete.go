@@ -36,7 +36,7 @@ func testDelete(f *fixture) {
 	f.equal(f.export(kept.Run.ID), kept)
 	st, err := f.Stats(f.ctx)
 	f.must(err)
-	f.equal(st.Rows, store.Rows{Workflows: 2, Runs: 1, Attempts: 2, Transitions: 105, Requests: 1, Overrides: 2})
+	f.equal(st.Rows, store.Rows{Workflows: 2, Runs: 1, Attempts: 2, Transitions: 105, Requests: 1, Overrides: 2, Tallies: 68})
 	all, err := f.Runs(f.ctx, store.Filter{})
 	f.must(err)
 	f.equal(all, []store.Run{kept.Run})
@@ -141,7 +141,7 @@ func testDeleteBeside(f *fixture) {
 	st, err := f.Stats(f.ctx)
 	f.must(err)
 	f.equal(st.Rows, store.Rows{
-		Workflows: 1, Runs: int64(40 + len(kept)), Attempts: int64(40 + len(kept)), Transitions: int64(40*7 + 2*len(kept)),
+		Workflows: 1, Runs: int64(40 + len(kept)), Attempts: int64(40 + len(kept)), Transitions: int64(40*7 + 2*len(kept)), Tallies: 2,
 	})
 	_, err = f.Workflow(f.ctx, "h-same")
 	f.must(err)

@@ -112,11 +112,19 @@ func testStats(f *fixture) {
 	f.must(err)
 	_, err = f.Claim(f.ctx, "sweep", time.Hour)
 	f.must(err)
+	f.accounts("ann", "bob")
+	f.must(f.AddSession(f.ctx, session("bob", "second")))
+	f.register(registered("w", "1"))
+	_, err = f.AddAudit(f.ctx, entry(1), entry(2), entry(3), entry(4))
+	f.must(err)
 	st, err = f.Stats(f.ctx)
 	f.must(err)
 	st.Kind, st.Schema, st.Durability, st.Bytes = "", 0, "", 0
 	f.equal(st, store.Stats{
-		Rows:   store.Rows{Workflows: 2, Runs: 3, Attempts: 4, Transitions: 105, Requests: 2, Overrides: 2},
+		Rows: store.Rows{
+			Workflows: 2, Runs: 3, Attempts: 4, Transitions: 105, Requests: 2, Overrides: 2,
+			Users: 2, Tokens: 2, Sessions: 3, Audit: 4, Registered: 1,
+		},
 		Totals: []store.Total{total("a", run.Success, 1), total("b", run.Pending, 2)},
 		Oldest: at(-100), Newest: at(0), Chores: map[string]time.Time{"sweep": at(0)},
 	})

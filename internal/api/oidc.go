@@ -1,0 +1,281 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/executionerhq/executioner/internal/access"
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// loginTime is how long somebody may take at the identity provider.
+const loginTime = 10 * time.Minute
+
+// OIDC is an identity provider, and what its users may do. It is safe for concurrent use.
+type OIDC struct {
+	Issuer       string // its URL
+	ClientID     string // of this service there
+	ClientSecret string // of this service there
+	RedirectURL  string // of this service: https://…/callback
+	UserClaim    string // names a user
+	GroupsClaim  string // lists a user's groups
+	// Grants are what the members of a group may do. Nobody may do what no group grants.
+	Grants []GroupGrant
+	// Client asks the provider. Nil: http.DefaultClient with a time limit.
+	Client *http.Client
+
+	mu       sync.Mutex // guards provider: it is found when it is first needed, and may be away until then
+	provider *oidc.Provider
+}
+
+// GroupGrant is a grant to the members of a group.
+type GroupGrant struct {
+	Group string
+	Grant access.Grant
+}
+
+// oidcPrefix is what the names of users begin with that log in there, so that none can be
+// taken for another user of the same name.
+const oidcPrefix = "oidc+"
+
+// found returns the provider, asking it for its settings the first time.
+func (o *OIDC) found(ctx context.Context) (*oidc.Provider, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.provider != nil {
+		return o.provider, nil
+	}
+	p, err := oidc.NewProvider(context.WithoutCancel(o.context(ctx)), o.Issuer)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the identity provider can't be asked")
+	}
+	o.provider = p
+	return p, nil
+}
+
+// context has the provider asked with our client.
+func (o *OIDC) context(ctx context.Context) context.Context {
+	client := o.Client
+	if client == nil {
+		client = &http.Client{Timeout: 10 * time.Second}
+	}
+	return oidc.ClientContext(ctx, client)
+}
+
+func (o *OIDC) config(p *oidc.Provider) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: o.ClientID, ClientSecret: o.ClientSecret, RedirectURL: o.RedirectURL,
+		Endpoint: p.Endpoint(), Scopes: []string{oidc.ScopeOpenID, "profile", "email", "groups"},
+	}
+}
+
+// asked is what a browser keeps while its user is at the provider: it ties the answer to
+// the browser that asked.
+type asked struct {
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`
+	Until    int64  `json:"u"` // Unix seconds
+}
+
+func askedCookie(r *http.Request) string { return cookieName(r) + "-login" }
+
+// oidcLogin sends a browser to the identity provider.
+func (s *server) oidcLogin(w http.ResponseWriter, r *http.Request) {
+	p, err := s.OIDC.found(r.Context())
+	if err != nil {
+		callOf(r.Context()).failed = err
+		s.fail(w, r, err)
+		return
+	}
+	a := asked{access.NewSecret(), access.NewSecret(), oauth2.GenerateVerifier(), s.Now().Add(loginTime).Unix()}
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // texts can be written
+	}
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // see beginSession
+		Name: askedCookie(r), Value: base64.RawURLEncoding.EncodeToString(text), Path: "/", MaxAge: int(loginTime.Seconds()),
+		HttpOnly: true, Secure: r.TLS != nil,
+		SameSite: http.SameSiteLaxMode, // it has to come along when the provider sends the browser back
+	})
+	to := s.OIDC.config(p).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// oidcCallback begins a session for somebody whom the identity provider knows.
+func (s *server) oidcCallback(w http.ResponseWriter, r *http.Request) {
+	c := callOf(r.Context())
+	c.action = "login"
+	err := s.arrived(w, r, c)
+	http.SetCookie(w, &http.Cookie{Name: askedCookie(r), Path: "/", MaxAge: -1, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}) //nolint:gosec // see beginSession
+	if err != nil {
+		c.failed = err
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/docs")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+func (s *server) arrived(w http.ResponseWriter, r *http.Request, c *call) error {
+	a, err := s.askedBy(r)
+	if err != nil {
+		return err
+	}
+	claims, err := s.OIDC.claims(r.Context(), r.URL.Query().Get("code"), a)
+	if err != nil {
+		return err
+	}
+	u, err := s.OIDC.user(claims)
+	if err != nil {
+		if e := s.withdraw(r.Context(), u); e != nil {
+			return e
+		}
+		return err
+	}
+	c.object = "user " + u.Name
+	if u, err = s.known(r.Context(), u); err != nil {
+		return err
+	}
+	c.who = access.Principal{User: u.Name, Via: access.ViaOIDC, Grants: u.Grants}
+	_, err = s.beginSession(w, r, u.Name, access.ViaOIDC)
+	return err
+}
+
+// withdraw takes from a user whom no group grants anything what they were granted before:
+// sessions end, and tokens are good for nothing.
+func (s *server) withdraw(ctx context.Context, u store.User) error {
+	if u.Name == "" {
+		return nil
+	}
+	is, err := s.Accounts.User(ctx, u.Name)
+	if fault.CodeOf(err) == fault.NotFound || err == nil && len(is.Grants) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	is.Grants, is.Changed = nil, s.Now().UTC()
+	_, err = s.Accounts.SetUser(ctx, is)
+	return err
+}
+
+// askedBy returns what the browser was sent away with, if it is what comes back.
+func (s *server) askedBy(r *http.Request) (asked, error) {
+	var a asked
+	bad := fault.New(fault.Unauthorized, "this login was not begun here, or took too long").WithHint("begin again at /login/oidc")
+	all := r.CookiesNamed(askedCookie(r))
+	if len(all) != 1 {
+		return a, bad
+	}
+	text, err := base64.RawURLEncoding.DecodeString(all[0].Value)
+	if err != nil || json.Unmarshal(text, &a) != nil || a.State == "" {
+		return a, bad
+	}
+	if !access.Same(a.State, r.URL.Query().Get("state")) || s.Now().Unix() >= a.Until || r.URL.Query().Get("error") != "" {
+		return a, bad
+	}
+	return a, nil
+}
+
+// claims exchanges a code for what the provider says of the user.
+func (o *OIDC) claims(ctx context.Context, code string, a asked) (map[string]any, error) {
+	ctx = o.context(ctx)
+	p, err := o.found(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refused := fault.New(fault.Unauthorized, "the identity provider does not vouch for this login").WithHint("begin again at /login/oidc")
+	token, err := o.config(p).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	if err != nil {
+		var answered *oauth2.RetrieveError
+		if errors.As(err, &answered) {
+			return nil, refused
+		}
+		return nil, fault.Wrap(err, fault.Unavailable, "the identity provider can't be asked")
+	}
+	raw, ok := token.Extra("id_token").(string)
+	if !ok {
+		return nil, refused
+	}
+	id, err := p.Verifier(&oidc.Config{ClientID: o.ClientID}).Verify(ctx, raw)
+	if err != nil || !access.Same(id.Nonce, a.Nonce) {
+		return nil, refused
+	}
+	claims := map[string]any{}
+	if err := id.Claims(&claims); err != nil {
+		return nil, refused
+	}
+	return claims, nil
+}
+
+// user returns who the provider's claims are about, with what the groups grant.
+func (o *OIDC) user(claims map[string]any) (store.User, error) {
+	name, _ := claims[o.UserClaim].(string)
+	if name == "" {
+		return store.User{}, fault.New(fault.Forbidden, "the identity provider does not say who this is").
+			WithHint("have it send the claim %s, or set oidc.user_claim", o.UserClaim)
+	}
+	u := store.User{Name: oidcPrefix + name}
+	if err := access.CheckName("user", u.Name); err != nil { // shortened, so that it stays the same person
+		sum := sha256.Sum256([]byte(name))
+		u.Name = oidcPrefix + base64.RawURLEncoding.EncodeToString(sum[:16])
+	}
+	groups := texts(claims[o.GroupsClaim])
+	for _, g := range o.Grants {
+		if slices.Contains(groups, g.Group) {
+			u.Grants = append(u.Grants, g.Grant)
+		}
+	}
+	if u.Grants = access.Normal(u.Grants); len(u.Grants) == 0 {
+		return u, fault.New(fault.Forbidden, "no group of user %s may do anything here", u.Name).
+			WithHint("an administrator can grant a group something in the settings: oidc.grants")
+	}
+	return u, nil
+}
+
+// texts returns a claim that is a text or a list of them.
+func texts(claim any) []string {
+	if one, ok := claim.(string); ok {
+		return []string{one}
+	}
+	var all []string
+	list, _ := claim.([]any)
+	for _, v := range list {
+		if t, ok := v.(string); ok {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// known keeps a user of the provider beside the others, with the grants of today, so that
+// sessions and the audit log have somebody to speak of.
+func (s *server) known(ctx context.Context, u store.User) (store.User, error) {
+	now := s.Now().UTC()
+	before, err := s.Accounts.User(ctx, u.Name)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
+		u.Created, u.Changed, u.Revision = now, now, 1
+		return u, s.Accounts.AddUser(ctx, u)
+	case err != nil:
+		return u, err
+	case before.Disabled:
+		return u, access.ErrUnauthorized()
+	case slices.Equal(before.Grants, u.Grants):
+		return before, nil
+	}
+	before.Grants, before.Changed = u.Grants, now
+	return s.Accounts.SetUser(ctx, before)
+}

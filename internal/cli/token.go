@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/executionerhq/executioner/internal/access"
+	"github.com/executionerhq/executioner/internal/api/wire"
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+func (c *command) tokenCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke tokens for programs that use the service",
+		Long: `Make, list and revoke tokens, with which programs prove to the service for whom they act.
+A token may do what it was granted, as far as its user may, too.
+
+` + aboutAccounts,
+		Example: `  executioner token create ann laptop
+  executioner token create ci nightly --grant operator:billing --expires 30d
+  executioner token list`,
+		Args: onlyCommands,
+		RunE: needsCommand,
+	}
+	cmd.AddCommand(c.tokenCreateCommand(), c.tokenListCommand(), c.tokenRevokeCommand())
+	return cmd
+}
+
+const (
+	never      = "never"
+	tokenLife  = "90d"
+	expiryHelp = "after how `LONG` it ends: 30d, 12h, or never"
+)
+
+func (c *command) tokenCreateCommand() *cobra.Command {
+	var grants []string
+	var expires string
+	cmd := &cobra.Command{
+		Use:   "create USER NAME",
+		Short: "Make a token and show it, this once",
+		Long: `Make a token and print it. It is not kept and can't be shown again: put it where the
+program finds it, such as a file that only its user can read.`,
+		Example: `  executioner token create ci nightly --grant operator:billing > token
+  executioner token create ann laptop --json | jq -r .token`,
+		Args: exactly(2, "a user and a name for the token"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			now := time.Now()
+			t := store.Token{User: args[0], Name: args[1], Created: now}
+			var err error
+			if err = access.CheckName("token", t.Name); err != nil {
+				return err
+			}
+			if t.Expires, err = parseExpiry(expires, now); err != nil {
+				return err
+			}
+			if t.Grants, err = parseGrants(grants); err != nil {
+				return err
+			}
+			what := changed{access.UserManage, "user " + t.User, ""}
+			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+				return c.createToken(ctx, st, t, what)
+			})
+		},
+	}
+	cmd.Flags().StringArrayVar(&grants, "grant", nil, "a `GRANT`: ROLE or ROLE:APPLICATION (repeatable; default: all that the user has now)")
+	c.completeFlag(cmd, "grant", completeRoles)
+	cmd.Flags().StringVar(&expires, "expires", tokenLife, expiryHelp)
+	c.jsonFlag(cmd, "the token, with its text")
+	return cmd
+}
+
+// parseExpiry returns when a token ends, zero for never.
+func parseExpiry(text string, now time.Time) (time.Time, error) {
+	if text == never {
+		return time.Time{}, nil
+	}
+	life, ok := parseAgo(text)
+	if !ok || life <= 0 {
+		return time.Time{}, fault.New(fault.Usage, "--expires %q is no time", text).WithHint("for example: --expires 30d, --expires 12h, --expires never")
+	}
+	return now.Add(life), nil
+}
+
+func (c *command) createToken(ctx context.Context, st store.Store, t store.Token, what *changed) error {
+	u, err := st.User(ctx, t.User)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(t.Grants) == 0:
+		t.Grants = access.Normal(u.Grants)
+	case !access.Covers(u.Grants, t.Grants):
+		return fault.New(fault.Usage, "user %s has not all of the grants %s", u.Name, strings.Join(access.Texts(t.Grants), ", ")).
+			WithHint("executioner user show %s shows what there is", u.Name)
+	}
+	var text string
+	text, t.ID, t.Hash = access.NewToken()
+	if err := st.AddToken(ctx, t); err != nil {
+		return err
+	}
+	what.detail = "token " + t.ID + " (" + t.Name + ") created" + grantList(t.Grants)
+	if c.json {
+		c.printJSON(c.Out, wire.MadeToken{Token: wire.TokenOf(&t), Text: text})
+		return nil
+	}
+	fmt.Fprintln(c.Out, text)
+	until := "never ends"
+	if !t.Expires.IsZero() {
+		until = "ends on " + stamp(&t.Expires)
+	}
+	fmt.Fprintf(c.Err, "token %s of %s%s, %s; it is not shown again\n", t.ID, t.User, oneLine(grantList(t.Grants)), until)
+	return nil
+}
+
+func (c *command) tokenListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list [USER]",
+		Short: "List tokens, all or those of a user",
+		Example: `  executioner token list
+  executioner token list ci --json | jq -r '.tokens[] | select(.last_used_at == null) | .id'`,
+		Args: atMost(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withHistory(cmd, func(ctx context.Context, _ string, st store.Store) error {
+				user := strings.Join(args, "")
+				if user != "" {
+					if _, err := st.User(ctx, user); err != nil {
+						return err
+					}
+				}
+				all, err := st.Tokens(ctx, user)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					c.printJSON(c.Out, wire.Tokens{Tokens: wireTokens(all)})
+					return nil
+				}
+				return c.printTokens(all)
+			})
+		},
+	}
+	c.jsonFlag(cmd, "the tokens, without their text")
+	return cmd
+}
+
+func wireTokens(all []store.Token) []wire.Token {
+	view := make([]wire.Token, len(all))
+	for i := range all {
+		view[i] = wire.TokenOf(&all[i])
+	}
+	return view
+}
+
+func (c *command) printTokens(all []store.Token) error {
+	now := time.Now()
+	var t table
+	t.add("TOKEN", "USER", "NAME", "STATE", "ENDS", "LAST USED", "GRANTS")
+	for i := range all {
+		n := &all[i]
+		t.add(n.ID, oneLine(n.User), oneLine(n.Name), tokenState(n, now), orDash(n.Expires, never), orDash(n.LastUsed, "-"),
+			oneLine(strings.Join(access.Texts(n.Grants), " ")))
+	}
+	return t.print(c.Out, "", c.headline)
+}
+
+func tokenState(t *store.Token, now time.Time) string {
+	switch {
+	case !t.Revoked.IsZero():
+		return "revoked"
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return "expired"
+	default:
+		return "valid"
+	}
+}
+
+func orDash(t time.Time, none string) string {
+	if t.IsZero() {
+		return none
+	}
+	return stamp(&t)
+}
+
+func (c *command) tokenRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke TOKEN...",
+		Example: `  executioner token list ann
+  executioner token revoke 4f6c2a91d0b7`,
+		Short: "End tokens for ever",
+		Long:  `End tokens for ever, by their ids as executioner token list shows them.`,
+		Args:  atLeast(1, "a token's id"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, id := range args {
+				if err := c.revokeToken(cmd, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (c *command) revokeToken(cmd *cobra.Command, id string) error {
+	if found, ok := access.TokenID(id); ok {
+		id = found // the whole text was given, which must not get any further
+	}
+	what := changed{access.UserManage, "token " + id, "revoked"}
+	return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+		t, _, err := st.Token(ctx, id)
+		if err != nil {
+			return err
+		}
+		what.object = "user " + t.User
+		what.detail = "token " + t.ID + " (" + t.Name + ") revoked"
+		if err := st.RevokeToken(ctx, id, time.Now()); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Out, "token %s (%s) of %s was revoked\n", t.ID, oneLine(t.Name), oneLine(t.User))
+		return nil
+	})
+}

@@ -1,0 +1,326 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/incident"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+const (
+	// pageSize is how many runs, or transitions of one, are read at once.
+	pageSize = 500
+	// breath is the least time between two looks, however much is going on.
+	breath = 250 * time.Millisecond
+	// watchEvery is how often runs that go on are looked at, and reminders.
+	watchEvery = 10 * time.Second
+	// maxConflicts is how often something is decided anew because somebody else was quicker.
+	maxConflicts = 5
+
+	// chore is claimed by whoever removes old messages, every tidyEvery.
+	chore         = "outbox"
+	tidyEvery     = time.Hour
+	keepNotices   = 7 * 24 * time.Hour
+	keepIncidents = 30 * 24 * time.Hour
+)
+
+// scribe turns what is recorded of runs into messages. runs and watched are owned by the
+// goroutine in work; record may be called by anybody.
+type scribe struct {
+	cfg     *Config
+	ring    func() // tells the lines that there are messages
+	wake    chan struct{}
+	runs    map[run.ID]*tracker
+	watched time.Time
+	asks    asks
+	last    atomic.Int64 // microseconds, see tick
+}
+
+func newScribe(cfg *Config, ring func()) *scribe {
+	return &scribe{
+		cfg: cfg, ring: ring, wake: make(chan struct{}, 1), runs: map[run.ID]*tracker{},
+		asks: asksOf(cfg),
+	}
+}
+
+// work looks whenever something may have happened, until ctx ends.
+func (s *scribe) work(ctx context.Context) {
+	for {
+		s.cfg.report(ctx, "messages can't be recorded now", s.pass(ctx))
+		if pause(ctx, nil, breath) || pause(ctx, s.wake, max(s.cfg.Poll-breath, 1)) {
+			return
+		}
+	}
+}
+
+// pass looks at everything once.
+func (s *scribe) pass(ctx context.Context) error {
+	active := map[run.ID]bool{}
+	for after := run.ID(0); ; {
+		page, err := s.cfg.Records.Untold(ctx, after, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			active[u.Run] = true
+			if err := s.look(ctx, u); err != nil && fault.CodeOf(err) != fault.Conflict && fault.CodeOf(err) != fault.NotFound {
+				return err
+			}
+			after = u.Run
+		}
+		if len(page) < pageSize {
+			break
+		}
+	}
+	maps.DeleteFunc(s.runs, func(id run.ID, _ *tracker) bool { return !active[id] })
+	now := s.cfg.Now()
+	if since := now.Sub(s.watched); since >= 0 && since < watchEvery {
+		return nil
+	}
+	s.watched = now
+	if err := s.watch(ctx); err != nil {
+		return err
+	}
+	if err := s.remind(ctx, now); err != nil {
+		return err
+	}
+	return s.tidy(ctx, now)
+}
+
+// look reads what a run did since it was looked at last.
+func (s *scribe) look(ctx context.Context, u store.Untold) error {
+	if u.Seq == u.Told && len(s.cfg.Setup.Expect) == 0 {
+		return nil
+	}
+	t := s.runs[u.Run]
+	if t == nil || t.seq != u.Told {
+		delete(s.runs, u.Run)
+		r, err := s.cfg.Records.Run(ctx, u.Run)
+		if err != nil {
+			return err
+		}
+		t = newTracker(&r)
+		if err := s.catchUp(ctx, t, u.Told); err != nil {
+			return err
+		}
+	}
+	delete(s.runs, u.Run) // until all of it is recorded
+	for t.seq < u.Seq {
+		if err := s.page(ctx, t); err != nil {
+			return err
+		}
+	}
+	if !t.ended {
+		s.runs[u.Run] = t
+	}
+	return nil
+}
+
+// catchUp reads again what was looked at before this program was started.
+func (s *scribe) catchUp(ctx context.Context, t *tracker, told int64) error {
+	for t.seq < told {
+		ts, err := s.cfg.Records.Transitions(ctx, t.run, t.seq, int(min(told-t.seq, pageSize)))
+		if err != nil || len(ts) == 0 {
+			return err
+		}
+		for i := range ts {
+			t.apply(&ts[i])
+		}
+	}
+	return nil
+}
+
+// page looks at the next transitions of a run and records what follows.
+func (s *scribe) page(ctx context.Context, t *tracker) error {
+	from := t.seq
+	ts, err := s.cfg.Records.Transitions(ctx, t.run, from, pageSize)
+	if err != nil {
+		return err
+	}
+	if len(ts) == 0 {
+		return fault.New(fault.NotFound, "run %s lost transitions", t.run)
+	}
+	var events []incident.Event
+	for i := range ts {
+		if e, tell := t.apply(&ts[i]); tell {
+			events = append(events, e)
+		}
+	}
+	if err := s.complete(ctx, t, events); err != nil {
+		return err
+	}
+	tell := store.Tell{Run: t.run, From: from, To: t.seq, Done: t.ended}
+	return s.decide(ctx, t.application, events, tell)
+}
+
+// decide records what follows from events of one application, together with tell.
+func (s *scribe) decide(ctx context.Context, application string, events []incident.Event, tell store.Tell) error {
+	var b *book
+	if len(events) > 0 {
+		stored, err := s.cfg.Records.Incidents(ctx, store.IncidentFilter{Application: application})
+		if err != nil {
+			return err
+		}
+		b = newBook(s.cfg.Setup.Rules, stored)
+		for i := range events {
+			b.add(events[i])
+		}
+		tell.Incidents = b.changed(s.cfg.Now())
+		tell.Notices = s.notices(b.messages)
+	}
+	if tell.Run == 0 && len(tell.Incidents) == 0 && len(tell.Notices) == 0 {
+		return nil
+	}
+	if err := s.cfg.Records.Tell(ctx, tell); err != nil {
+		return err
+	}
+	if len(tell.Notices) > 0 {
+		s.ring()
+	}
+	return nil
+}
+
+// record is decide for one event that is no transition, tried again when somebody else was quicker.
+func (s *scribe) record(ctx context.Context, application string, e incident.Event) (err error) {
+	for range maxConflicts {
+		if err = s.decide(ctx, application, []incident.Event{e}, store.Tell{}); fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+	}
+	return err
+}
+
+// notices makes one of each message for each notifier. What is too old to be news is left out.
+func (s *scribe) notices(all []incident.Message) (notices []store.Notice) {
+	now := s.cfg.Now()
+	for i := range all {
+		m := &all[i]
+		if now.Sub(m.Event.At) > Patience && m.Do != incident.Remind {
+			continue
+		}
+		r := s.rule(m.Rule)
+		body, err := json.Marshal(m)
+		if err != nil {
+			panic(err) // it has no value that JSON lacks
+		}
+		for _, to := range r.To {
+			n := store.Notice{
+				ID: m.ID(to), Notifier: to, Incident: m.Incident, Run: m.Event.Run, CreatedAt: s.tick(now), Due: now, Until: now.Add(Patience), Body: body,
+			}
+			if r.Digest > 0 {
+				n.Digest, n.Due = r.Name, windowEnd(now, r.Digest)
+				n.Until = n.Due.Add(Patience)
+			}
+			notices = append(notices, n)
+		}
+	}
+	return notices
+}
+
+// tick returns now, or a little later: no two messages are made at the same time, so
+// that they stay in order.
+func (s *scribe) tick(now time.Time) time.Time {
+	for {
+		last := s.last.Load()
+		at := max(now.UnixMicro(), last+1)
+		if s.last.CompareAndSwap(last, at) {
+			return time.UnixMicro(at)
+		}
+	}
+}
+
+// windowEnd returns when the window ends that now is in, of those that follow each other.
+func windowEnd(now time.Time, d time.Duration) time.Time { return now.Truncate(d).Add(d) }
+
+func (s *scribe) rule(name string) *incident.Rule {
+	for i := range s.cfg.Setup.Rules {
+		if s.cfg.Setup.Rules[i].Name == name {
+			return &s.cfg.Setup.Rules[i]
+		}
+	}
+	return &incident.Rule{}
+}
+
+// watch finds runs that are late, stuck or slow.
+func (s *scribe) watch(ctx context.Context) error {
+	if len(s.cfg.Setup.Expect) == 0 {
+		return nil
+	}
+	for _, t := range s.runs {
+		w, err := s.watchedRun(ctx, t)
+		if err != nil {
+			return err
+		}
+		for _, e := range incident.Watch(s.cfg.Setup.Expect, w, s.cfg.Now()) {
+			if t.told[toldKey{e.Kind, e.Job}] {
+				continue
+			}
+			if err := s.record(ctx, t.application, e); err != nil {
+				return err
+			}
+			t.told[toldKey{e.Kind, e.Job}] = true
+		}
+	}
+	return nil
+}
+
+// remind reminds people of open incidents.
+func (s *scribe) remind(ctx context.Context, now time.Time) error {
+	due, err := s.cfg.Records.Incidents(ctx, store.IncidentFilter{All: true, Open: true, Due: now})
+	if err != nil {
+		return err
+	}
+	for _, i := range due {
+		b := newBook(s.cfg.Setup.Rules, []store.Incident{i})
+		b.remind(i.Key, now)
+		tell := store.Tell{Incidents: b.changed(now), Notices: s.notices(b.messages)}
+		if err := s.cfg.Records.Tell(ctx, tell); err != nil && fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+		s.ring()
+	}
+	return nil
+}
+
+// tidy removes what is of no use any more, and gives up what nobody sends.
+func (s *scribe) tidy(ctx context.Context, now time.Time) error {
+	mine, err := s.cfg.Records.Claim(ctx, chore, tidyEvery)
+	if err != nil || !mine {
+		return err
+	}
+	if err := s.orphans(ctx, now); err != nil {
+		return err
+	}
+	_, err = s.cfg.Records.PruneOutbox(ctx, now.Add(-keepNotices), now.Add(-keepIncidents))
+	return err
+}
+
+// orphans gives up what is for notifiers that are not in the settings any more.
+func (s *scribe) orphans(ctx context.Context, now time.Time) error {
+	all, err := s.cfg.Records.Notices(ctx, store.NoticeFilter{State: store.NoticePending})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if _, there := s.cfg.Setup.Senders[all[i].Notifier]; there || now.Before(all[i].Until) {
+			continue
+		}
+		claimed, err := s.cfg.Records.ClaimNotices(ctx, all[i].Notifier, now, now.Add(leaseTime), 1)
+		if err != nil {
+			return err
+		}
+		for _, n := range claimed {
+			gone := store.Settlement{ID: n.ID, Lease: n.Lease, State: store.NoticeGivenUp, Error: "there is no notifier " + n.Notifier, At: now}
+			if err := s.cfg.Records.Settle(ctx, []store.Settlement{gone}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

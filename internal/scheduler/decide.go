@@ -1,0 +1,275 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/schedule"
+	"github.com/executionerhq/executioner/internal/store"
+)
+
+// Decisions that were made by hand, beside those of schedule.Action.
+const (
+	ForBackfill = "backfill" // a range of times was asked for
+	ForNow      = "now"      // a run was asked for; its time is that of the request, and never a whole second
+)
+
+// decideTries is how often somebody else may be faster.
+const decideTries = 5
+
+// decide decides about a schedule and does what follows. It returns when to do so again if
+// nothing happens before.
+func (s *Scheduler) decide(ctx context.Context, e *entry, now time.Time) (next time.Time, err error) {
+	for range decideTries {
+		if next, err = s.decideOnce(ctx, e, now); fault.CodeOf(err) != fault.Conflict {
+			break
+		}
+	}
+	return next, err
+}
+
+func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time) (next time.Time, err error) {
+	c, err := s.prepare(ctx, e, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	policy := e.def.Policy()
+	policy.Paused = policy.Paused || c.Schedule.Paused
+	out := schedule.Decide(e.spec, policy, schedule.Input{ID: e.id, Now: now, Decided: c.Schedule.Decided, Active: c.active()})
+	c.take(&out, now)
+	if !c.Schedule.Paused {
+		c.releaseBatches()
+	}
+	if c.changed() {
+		if err := s.cfg.Store.ChangeSchedule(ctx, c.ScheduleChange); err != nil {
+			return time.Time{}, err
+		}
+	}
+	for _, f := range c.due() {
+		s.submit(e, f)
+	}
+	s.replace(ctx, e, c.replaced())
+	return out.Wake, nil
+}
+
+// change is what a decision changes. rows are those that were open, as they become.
+type change struct {
+	store.ScheduleChange
+	was  store.Schedule
+	rows []store.Firing
+	set  map[int]bool // of rows: these change
+}
+
+// prepare reads how a schedule stands.
+func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*change, error) {
+	known, open, err := s.cfg.Store.Schedule(ctx, e.id)
+	if fault.CodeOf(err) == fault.NotFound {
+		known = store.Schedule{ID: e.id, Workflow: e.workflow, Name: e.def.Name, Application: e.application, Hash: e.hash, Decided: now}
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &change{was: known, rows: open, set: map[int]bool{}}
+	if (known.Hash != e.hash || known.Gone) && now.After(known.Decided) {
+		known.Decided = now
+	}
+	known.Hash, known.Gone, known.Application = e.hash, false, e.application
+	c.Schedule = known
+	return c, s.settle(ctx, c)
+}
+
+// settle looks which runs have ended.
+func (s *Scheduler) settle(ctx context.Context, c *change) error {
+	for i := range c.rows {
+		f := &c.rows[i]
+		if f.State != store.FiringRunning {
+			continue
+		}
+		r, err := s.cfg.Store.Run(ctx, f.Run)
+		switch {
+		case fault.CodeOf(err) == fault.NotFound || err == nil && r.Attempt.State.Ended():
+			f.State = store.FiringOver
+			c.set[i] = true
+			s.mu.Lock()
+			delete(s.cancelled, f.Run)
+			s.mu.Unlock()
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// active returns the times that stand in the way of others. Those of backfills don't.
+func (c *change) active() (all []schedule.Active) {
+	for i := range c.rows {
+		f := &c.rows[i]
+		if !f.State.Open() || f.Batch != "" {
+			continue
+		}
+		a := schedule.Active{Time: f.Time}
+		switch f.State {
+		case store.FiringRunning:
+			a.Run = f.Run.String()
+		case store.FiringDue:
+			a.Run = f.Time.Format(time.RFC3339) // it has no other name yet
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// take takes over what was decided.
+func (c *change) take(out *schedule.Output, now time.Time) {
+	for i := range out.Decisions {
+		d := &out.Decisions[i]
+		f := store.Firing{
+			Schedule: c.Schedule.ID, Time: d.Time, Until: d.Until, Decision: string(d.Action), Reason: string(d.Reason), By: d.By, DecidedAt: now,
+			State: store.FiringOver,
+		}
+		switch d.Action {
+		case schedule.Start, schedule.Late:
+			f.State = store.FiringDue
+		case schedule.Queue, schedule.Replace:
+			f.State = store.FiringWaits
+		case schedule.Skip, schedule.Miss:
+		}
+		c.Add = append(c.Add, f)
+	}
+	for _, at := range out.Release {
+		c.edit(at, func(f *store.Firing) { f.State = store.FiringDue })
+	}
+	for _, at := range out.Drop {
+		c.edit(at, func(f *store.Firing) {
+			f.State, f.Decision, f.Reason = store.FiringOver, string(schedule.Skip), string(schedule.ForOverlap)
+			f.By = out.Decisions[len(out.Decisions)-1].Time.Format(time.RFC3339)
+		})
+	}
+	c.Schedule.Decided, c.Schedule.Next = out.Decided, out.Wake
+}
+
+func (c *change) edit(at time.Time, do func(f *store.Firing)) {
+	for i := range c.rows {
+		if c.rows[i].Time.Equal(at) {
+			do(&c.rows[i])
+			c.set[i] = true
+		}
+	}
+}
+
+// releaseBatches lets as many times of each backfill go on as there is room for, the
+// earliest first.
+func (c *change) releaseBatches() {
+	taken := map[string]int{}
+	for i := range c.rows {
+		if f := &c.rows[i]; f.Batch != "" && (f.State == store.FiringDue || f.State == store.FiringRunning) {
+			taken[f.Batch]++
+		}
+	}
+	for i := range c.rows {
+		f := &c.rows[i]
+		if f.Batch == "" || f.State != store.FiringWaits || taken[f.Batch] >= f.Room {
+			continue
+		}
+		f.State = store.FiringDue
+		taken[f.Batch]++
+		c.set[i] = true
+	}
+}
+
+// changed completes the change, and reports whether there is one.
+func (c *change) changed() bool {
+	for i := range c.rows {
+		if c.set[i] {
+			c.Set = append(c.Set, c.rows[i])
+		}
+	}
+	now, was := c.Schedule.Normal(), c.was.Normal()
+	return was.Revision == 0 || len(c.Add)+len(c.Set) > 0 || now != was
+}
+
+// due returns what is to be submitted because of this change.
+func (c *change) due() (all []store.Firing) {
+	for _, f := range slices.Concat(c.Set, c.Add) {
+		if f.State == store.FiringDue {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Firing) int { return a.Time.Compare(b.Time) })
+	return all
+}
+
+// replaced returns the runs whose end a time waits for that cancels them.
+func (c *change) replaced() (all []run.ID) {
+	var last time.Time
+	for _, f := range slices.Concat(c.rows, c.Add) {
+		if f.State == store.FiringWaits && f.Decision == string(schedule.Replace) && f.Time.After(last) {
+			last = f.Time
+		}
+	}
+	for i := range c.rows {
+		if f := &c.rows[i]; f.State == store.FiringRunning && f.Batch == "" && f.Time.Before(last) {
+			all = append(all, f.Run)
+		}
+	}
+	return all
+}
+
+// replace asks runs to end for which another one waits. What fails is asked again: see sweep.
+func (s *Scheduler) replace(ctx context.Context, e *entry, ids []run.ID) {
+	for _, id := range ids {
+		s.mu.Lock()
+		asked := s.cancelled[id]
+		s.mu.Unlock()
+		if asked {
+			continue
+		}
+		r, err := s.cfg.Store.Run(ctx, id)
+		if err == nil {
+			err = s.cfg.Runs.Cancel(ctx, r, store.CancelRun, nil, submitter(e.id))
+		}
+		switch fault.CodeOf(err) {
+		case "", fault.NotFound, fault.Conflict:
+			s.mu.Lock()
+			s.cancelled[id] = true
+			s.mu.Unlock()
+		default:
+			s.trouble("a run that is to be replaced can't be cancelled for now", e.id, err)
+		}
+	}
+}
+
+// grace is how long a service gets to submit what it has decided, before others do.
+const grace = 2 * time.Second
+
+// sweep looks after what waits for other runs, and after what was left: decided by a program
+// that ended before it was submitted, or refused for the time being.
+func (s *Scheduler) sweep(ctx context.Context, now time.Time, believed bool) {
+	open, err := s.cfg.Store.OpenFirings(ctx)
+	if err != nil {
+		return // the next look at the workflows tells
+	}
+	var waits []*entry
+	for i := range open {
+		f := &open[i]
+		e := s.entry(f.Schedule)
+		age := now.Sub(f.DecidedAt)
+		switch {
+		case e == nil:
+			s.abandon(ctx, f)
+		case f.State == store.FiringWaits:
+			if believed && (len(waits) == 0 || waits[len(waits)-1] != e) { // they come by schedule
+				waits = append(waits, e)
+			}
+		case age >= grace || age < 0 || f.Decision == ForNow:
+			s.submit(e, *f)
+		}
+	}
+	slices.SortFunc(waits, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
+	s.decideAll(ctx, slices.Compact(waits), now)
+}

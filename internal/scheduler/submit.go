@@ -1,0 +1,119 @@
+package scheduler
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/schedule"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// refusedFor is how long a run that can't be submitted for the time being waits.
+const refusedFor = 5 * time.Second
+
+// submitter is who submits the runs of a schedule. No user can have that name.
+func submitter(id string) string { return "schedule:" + id }
+
+// keyOf is the key with which the run of an expected time is submitted: there is never
+// another run with it.
+func keyOf(f *store.Firing) string { return f.Schedule + "@" + f.Time.UTC().Format(time.RFC3339Nano) }
+
+// submit has a run submitted that is due. It does not wait.
+func (s *Scheduler) submit(e *entry, f store.Firing) {
+	key := keyOf(&f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[key] || s.cfg.Steady() < s.later[key] || s.ctx.Err() != nil {
+		return
+	}
+	s.busy[key] = true
+	s.going.Go(func() {
+		again := s.submitSoon(e, f)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.busy, key)
+		if again {
+			s.later[key] = s.cfg.Steady() + refusedFor
+		} else {
+			delete(s.later, key)
+		}
+	})
+}
+
+// submitSoon submits a run when there is room for that, and records it. It reports whether
+// that is to be done again later.
+func (s *Scheduler) submitSoon(e *entry, f store.Firing) (again bool) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return true
+	}
+	defer func() { <-s.slots }()
+	if s.ctx.Err() != nil {
+		return true
+	}
+	err := s.begin(s.ctx, e, &f)
+	if err != nil && passing(err) {
+		s.trouble("a scheduled run can't be submitted for now", e.id, err)
+		return true
+	}
+	if err != nil {
+		s.cfg.Log.Error("a scheduled run is refused", "schedule", e.id, "time", f.Time, "error", err, "hint", fault.HintOf(err))
+		f.State, f.Detail = store.FiringOver, string(fault.CodeOf(err))+": "+err.Error()
+	}
+	if _, err = s.cfg.Store.MoveFiring(s.ctx, store.FiringDue, f); err != nil {
+		s.trouble("a scheduled run can't be recorded for now", e.id, err)
+		return true // the key finds it again
+	}
+	return false
+}
+
+// begin submits the run of an expected time.
+func (s *Scheduler) begin(ctx context.Context, e *entry, f *store.Firing) error {
+	wf, err := s.load(ctx, e.workflow, &e.def)
+	if err != nil {
+		return err
+	}
+	var opt runs.Options
+	for _, v := range schedule.Variables(e.def.Name, f.Time.In(e.spec.Zone)) {
+		name, value, _ := strings.Cut(v, "=")
+		opt.Env = append(opt.Env, workflow.Var{Name: name, Value: value})
+	}
+	id, existing, err := s.cfg.Runs.Submit(ctx, wf, opt, submitter(e.id), keyOf(f))
+	if err != nil {
+		return err
+	}
+	f.Run, f.State = id, store.FiringRunning
+	s.cfg.Log.Info("a schedule has begun a run", "schedule", e.id, "time", f.Time, "run", id, "decision", f.Decision, "again", existing)
+	return nil
+}
+
+// passing reports whether the same may be accepted later.
+func passing(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.Unavailable, fault.RateLimited, fault.Locked, fault.Cancelled, fault.Internal:
+		return true
+	}
+	return false
+}
+
+// abandon gives up a time whose schedule is no more. That of a file is left alone: another
+// service may have it.
+func (s *Scheduler) abandon(ctx context.Context, f *store.Firing) {
+	name, _, _ := strings.Cut(f.Schedule, "/")
+	s.mu.Lock()
+	src := s.sources[name]
+	s.mu.Unlock()
+	if strings.HasPrefix(name, ofFile) || !s.refreshed || src != nil && src.failed {
+		return
+	}
+	from := f.State
+	f.State, f.Detail = store.FiringOver, "not_found: the schedule is there no more, or its workflow is disabled"
+	if _, err := s.cfg.Store.MoveFiring(ctx, from, *f); err != nil {
+		s.trouble("a time whose schedule is gone can't be given up for now", f.Schedule, err)
+	}
+}

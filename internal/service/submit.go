@@ -1,0 +1,211 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/plan"
+	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/workflow"
+)
+
+// Submit records a run and returns. It begins as soon as there is room, here or in
+// another service on the same database. by is who asks. existing says that they used the
+// key before: it is the run of then, and nothing was recorded; an empty key is none.
+// RateLimited: too many runs wait already.
+func (s *Service) Submit(_ context.Context, wf *workflow.Workflow, opt runs.Options, by, key string) (id run.ID, existing bool, err error) {
+	at, err := s.reserve()
+	if err != nil {
+		return 0, false, err
+	}
+	opt.Service = true
+	sub := runs.Submission{Workflow: wf, Options: opt, By: by, Key: key}
+	if at == queued {
+		id, err = s.enter(sub)
+	} else {
+		id, err = s.begin(sub)
+	}
+	if known, is := store.ExistingRun(err); is {
+		return known, true, nil
+	}
+	return id, false, err
+}
+
+// begin records a run that begins at once.
+func (s *Service) begin(sub runs.Submission) (run.ID, error) {
+	var e *runs.Execution
+	defer func() { s.begun(e) }() // also after a panic, or a drain would wait for it
+	e, err := s.cfg.Runs.Execute(s.ctx, sub)
+	if err != nil {
+		return 0, err
+	}
+	return e.Run, nil
+}
+
+// place is where a run that is submitted goes.
+type place bool
+
+const (
+	queued place = false
+	begins place = true
+)
+
+// reserve finds a place for a run that is submitted. Who waits already comes first.
+func (s *Service) reserve() (place, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return queued, errStopping()
+	case !s.started:
+		return queued, nil
+	case len(s.waiting) == 0 && s.room() > 0:
+		s.claim()
+		return begins, nil
+	case len(s.waiting) >= s.cfg.MaxQueued:
+		return queued, fault.New(fault.RateLimited, "%d runs wait already, which is all that may", len(s.waiting)).
+			WithHint("try again later, or raise max_queued_runs")
+	}
+	return queued, nil
+}
+
+// room is how many more runs may become active. Call it with mu held.
+func (s *Service) room() int { return s.cfg.MaxActive - len(s.active) - s.reserved }
+
+// claim reserves room for a run that is about to become active; begun settles that. Call
+// it with mu held, and not when the service is stopping.
+func (s *Service) claim() {
+	s.reserved++
+	s.going.Add(1)
+}
+
+// enter records a run that waits.
+func (s *Service) enter(sub runs.Submission) (run.ID, error) {
+	id, err := s.cfg.Runs.Enter(s.ctx, sub)
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	s.waiting = append(s.waiting, id)
+	if slices.ContainsFunc(sub.Workflow.Params, func(p workflow.Param) bool { return p.Secret && p.Given }) {
+		s.given[id] = sub.Workflow
+	}
+	s.mu.Unlock()
+	s.hint()
+	return id, nil
+}
+
+// begun takes charge of a run for which room was reserved; nil: it did not begin.
+func (s *Service) begun(e *runs.Execution) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved--
+	if e == nil {
+		s.going.Done()
+		return
+	}
+	a := &activity{e, make(chan struct{})}
+	s.active[e.Run] = a
+	go s.attend(a)
+	if s.stopping { // it came too late to be left with the others
+		e.Leave()
+	}
+}
+
+// settled returns a run as it is recorded, and its execution when it goes on here. One that
+// has ended is active for a moment longer, in which it belongs to nobody else: that moment
+// is waited for.
+func (s *Service) settled(ctx context.Context, id run.ID) (store.Run, *runs.Execution, error) {
+	for {
+		s.mu.Lock()
+		a := s.active[id]
+		s.mu.Unlock()
+		r, err := s.cfg.Store.Run(ctx, id)
+		if err != nil || a == nil {
+			return r, nil, err
+		}
+		if !r.Attempt.State.Ended() {
+			return r, a.Execution, nil
+		}
+		select {
+		case <-a.over:
+		case <-ctx.Done():
+			return r, nil, ctx.Err()
+		}
+	}
+}
+
+// Resume begins a new attempt of a run here, or carries on one that was interrupted.
+func (s *Service) Resume(ctx context.Context, r store.Run, req runs.Resume) (runs.Attempt, error) {
+	r, _, err := s.settled(ctx, r.ID)
+	if err != nil {
+		return runs.Attempt{}, err
+	}
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		return runs.Attempt{}, errStopping()
+	}
+	s.claim() // also beyond the limit: somebody waits for it
+	s.mu.Unlock()
+	req.Options.Service = true
+	e, err := s.cfg.Runs.Resume(s.ctx, r, req)
+	s.begun(e)
+	if err != nil {
+		return runs.Attempt{}, err
+	}
+	return e.Attempt, nil
+}
+
+// Cancel asks for the end of a run, or of some of its jobs, wherever it is executed.
+func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
+	for tries := 1; ; tries++ {
+		err := s.cancelOnce(ctx, r.ID, kind, jobs, by)
+		if fault.CodeOf(err) != fault.Locked || tries == cancelTries { // else somebody has just taken it
+			return err
+		}
+	}
+}
+
+// cancelTries is how often a run is asked that changes hands meanwhile.
+const cancelTries = 3
+
+func (s *Service) cancelOnce(ctx context.Context, id run.ID, kind store.RequestKind, jobs []run.JobID, by string) error {
+	r, e, err := s.settled(ctx, id)
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		return s.cfg.Runs.Cancel(ctx, r, kind, jobs, by)
+	}
+	inputs, err := asked(e.Workflow, kind, jobs, by)
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		e.Loop.Send(in)
+	}
+	return nil
+}
+
+// asked turns what a run is asked for into inputs for its plan.
+func asked(wf *workflow.Workflow, kind store.RequestKind, jobs []run.JobID, by string) ([]plan.Input, error) {
+	detail := "asked by " + by
+	switch kind {
+	case store.CancelRun:
+		return []plan.Input{plan.Cancel{Reason: run.RunCancelled, Detail: detail}}, nil
+	case store.DrainRun:
+		return []plan.Input{plan.Drain{Reason: run.EngineStopping, Detail: detail}}, nil
+	}
+	var inputs []plan.Input
+	for _, id := range jobs {
+		if _, err := runs.JobIn(wf, id); err != nil && !wf.MayMake(id) {
+			return nil, err
+		}
+		inputs = append(inputs, plan.CancelJob{Job: -1, ID: id, Detail: detail})
+	}
+	return inputs, nil
+}

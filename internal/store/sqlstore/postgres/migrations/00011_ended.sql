@@ -1,0 +1,3 @@
+-- out_ended_us is when the command of a try ended that nobody watched then, NULL where at_us
+-- says when it ended.
+ALTER TABLE transitions ADD COLUMN out_ended_us BIGINT;
