@@ -113,9 +113,27 @@ func newAttempt(wf *workflow.Workflow, opt Options) (store.NewAttempt, error) {
 	return store.NewAttempt{Hash: hash, Workflow: body, Options: options, Jobs: len(wf.Jobs), At: time.Now().UTC()}, nil
 }
 
+// Waits is the error of a run of a service that is recorded and can't begin now. It stays
+// PENDING, and belongs to nobody, so that a service begins it later.
+type Waits struct {
+	Run run.ID
+	Err error
+}
+
+func (w *Waits) Error() string {
+	return "run " + w.Run.String() + " waits, because it can't begin now: " + w.Err.Error()
+}
+
+// Unwrap returns why it can't begin.
+func (w *Waits) Unwrap() error { return w.Err }
+
 // execute starts the loop of a leased run, whose last transition so far is after.
 func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, a Attempt, after int64) (*Execution, error) {
 	runner, err := s.cfg.NewRunner(a)
+	if err != nil && a.Options.Service {
+		_ = s.cfg.Store.Release(context.WithoutCancel(ctx), lease)
+		return nil, &Waits{a.Run, err}
+	}
 	if err != nil {
 		// Nothing ran, and the record must say so: a run that stays PENDING would look alive.
 		ctx := context.WithoutCancel(ctx)

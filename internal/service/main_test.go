@@ -69,6 +69,7 @@ type program struct {
 	runners []*enginetest.Runner
 	gone    atomic.Bool
 	broken  atomic.Bool   // the database can't be used
+	full    atomic.Bool   // no runner can be made
 	closed  atomic.Bool   // secrets can't be read
 	held    chan struct{} // runs are given back while nothing is in it; of the bubble
 }
@@ -104,6 +105,9 @@ func (s *site) serve(cfg service.Config, room admission.Config) *program {
 }
 
 func (p *program) newRunner(runs.Attempt) (runs.Runner, error) {
+	if p.full.Load() {
+		return nil, fault.New(fault.Unavailable, "too many open files")
+	}
 	r := p.s.world.Runner()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -59,6 +59,29 @@ func TestSubmitTwice(t *testing.T) {
 	})
 }
 
+// A run that can't begin at the moment it is submitted was closed as CANCELLED, and its key
+// found that one from then on: a scheduled time was lost.
+func TestSubmittedWhileNothingCanBegin(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		p := s.serve(service.Config{}, admission.Config{})
+		p.full.Store(true)
+		id, existing, err := p.Submit(t.Context(), s.flow("a"), runs.Options{}, "ann", "key")
+		if id != 1 || existing || err != nil {
+			t.Fatal(id, existing, err)
+		}
+		pass(time.Minute)
+		s.is("1 PENDING")
+		p.full.Store(false)
+		again, existing, err := p.Submit(t.Context(), s.flow("a"), runs.Options{}, "ann", "key")
+		if again != 1 || !existing || err != nil {
+			t.Error(again, existing, err)
+		}
+		pass(time.Minute)
+		s.is("1 SUCCESS")
+		s.equal(s.started(), "1/1/a/1")
+	})
+}
+
 // What there is no room for waits in the database, oldest first, and when too many do
 // nobody may any more.
 func TestQueue(t *testing.T) {

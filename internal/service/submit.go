@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -39,6 +40,12 @@ func (s *Service) begin(sub runs.Submission) (run.ID, error) {
 	var e *runs.Execution
 	defer func() { s.begun(e) }() // also after a panic, or a drain would wait for it
 	e, err := s.cfg.Runs.Execute(s.ctx, sub)
+	var waits *runs.Waits
+	if errors.As(err, &waits) { // it is recorded: another of it would be a second run
+		s.cfg.Log.Warn("a run can't begin for now", "run", waits.Run, "error", waits.Err, "hint", fault.HintOf(waits.Err))
+		s.wait(waits.Run, sub.Workflow)
+		return waits.Run, nil
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -88,14 +95,19 @@ func (s *Service) enter(sub runs.Submission) (run.ID, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.wait(id, sub.Workflow)
+	return id, nil
+}
+
+// wait has a run that is recorded begin when it can.
+func (s *Service) wait(id run.ID, wf *workflow.Workflow) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting, id)
-	if slices.ContainsFunc(sub.Workflow.Params, func(p workflow.Param) bool { return p.Secret && p.Given }) {
-		s.given[id] = sub.Workflow
+	if slices.ContainsFunc(wf.Params, func(p workflow.Param) bool { return p.Secret && p.Given }) {
+		s.given[id] = wf
 	}
 	s.mu.Unlock()
 	s.hint()
-	return id, nil
 }
 
 // begun takes charge of a run for which room was reserved; nil: it did not begin.
