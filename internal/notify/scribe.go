@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -30,21 +31,28 @@ const (
 	keepIncidents = 30 * 24 * time.Hour
 )
 
-// scribe turns what is recorded of runs into messages. runs and watched are owned by the
-// goroutine in work; record may be called by anybody.
+// scribe turns what is recorded of runs into messages. runs, failed and watched are owned by
+// the goroutine in work; record may be called by anybody.
 type scribe struct {
 	cfg     *Config
 	ring    func() // tells the lines that there are messages
 	wake    chan struct{}
 	runs    map[run.ID]*tracker
+	failed  map[glance]time.Time // what was passed over, and when: see passOver
 	watched time.Time
 	asks    asks
 	last    atomic.Int64 // microseconds, see tick
 }
 
+// glance is a look at one run: at what it did, or at what it has not done by now.
+type glance struct {
+	run   run.ID
+	watch bool
+}
+
 func newScribe(cfg *Config, ring func()) *scribe {
 	return &scribe{
-		cfg: cfg, ring: ring, wake: make(chan struct{}, 1), runs: map[run.ID]*tracker{},
+		cfg: cfg, ring: ring, wake: make(chan struct{}, 1), runs: map[run.ID]*tracker{}, failed: map[glance]time.Time{},
 		asks: asksOf(cfg),
 	}
 }
@@ -68,29 +76,60 @@ func (s *scribe) pass(ctx context.Context) error {
 			return err
 		}
 		for _, u := range page {
-			active[u.Run] = true
-			if err := s.look(ctx, u); err != nil && fault.CodeOf(err) != fault.Conflict && fault.CodeOf(err) != fault.NotFound {
+			active[u.Run], after = true, u.Run
+			if err := s.lookOrPass(ctx, u); err != nil {
 				return err
 			}
-			after = u.Run
 		}
 		if len(page) < pageSize {
 			break
 		}
 	}
 	maps.DeleteFunc(s.runs, func(id run.ID, _ *tracker) bool { return !active[id] })
+	maps.DeleteFunc(s.failed, func(g glance, _ time.Time) bool { return !active[g.run] })
 	now := s.cfg.Now()
-	if since := now.Sub(s.watched); since >= 0 && since < watchEvery {
+	if recent(now, s.watched, watchEvery) {
 		return nil
 	}
 	s.watched = now
-	if err := s.watch(ctx); err != nil {
+	return errors.Join(s.watch(ctx), s.remind(ctx, now), s.tidy(ctx, now))
+}
+
+// lookOrPass looks at a run, unless it was passed over just now.
+func (s *scribe) lookOrPass(ctx context.Context, u store.Untold) error {
+	g := glance{run: u.Run}
+	if last, failed := s.failed[g]; failed && recent(s.cfg.Now(), last, s.cfg.Poll) {
+		return nil
+	}
+	err := s.look(ctx, u)
+	if c := fault.CodeOf(err); c == fault.Conflict || c == fault.NotFound {
+		err = nil
+	}
+	return s.passOver(ctx, g, err)
+}
+
+// recent reports whether something happened less than d ago, by a clock that may be set.
+func recent(now, last time.Time, d time.Duration) bool {
+	since := now.Sub(last)
+	return since >= 0 && since < d
+}
+
+// passOver keeps what is wrong with one run, such as damage to what was recorded of it, from
+// silencing all others: it is logged once and tried again later. The error is returned when
+// the others can't be read either.
+func (s *scribe) passOver(ctx context.Context, g glance, err error) error {
+	if err == nil {
+		delete(s.failed, g)
+		return nil
+	}
+	if _, all := s.cfg.Records.Untold(ctx, 0, 1); all != nil {
 		return err
 	}
-	if err := s.remind(ctx, now); err != nil {
-		return err
+	if _, known := s.failed[g]; !known {
+		s.cfg.Log.Error("nobody can be told of a run for now", "run", g.run, "error", err)
 	}
-	return s.tidy(ctx, now)
+	s.failed[g] = s.cfg.Now()
+	return nil
 }
 
 // look reads what a run did since it was looked at last.
@@ -253,19 +292,26 @@ func (s *scribe) watch(ctx context.Context) error {
 		return nil
 	}
 	for _, t := range s.runs {
-		w, err := s.watchedRun(ctx, t)
-		if err != nil {
+		if err := s.passOver(ctx, glance{t.run, true}, s.watchRun(ctx, t)); err != nil {
 			return err
 		}
-		for _, e := range incident.Watch(s.cfg.Setup.Expect, w, s.cfg.Now()) {
-			if t.told[toldKey{e.Kind, e.Job}] {
-				continue
-			}
-			if err := s.record(ctx, t.application, e); err != nil {
-				return err
-			}
-			t.told[toldKey{e.Kind, e.Job}] = true
+	}
+	return nil
+}
+
+func (s *scribe) watchRun(ctx context.Context, t *tracker) error {
+	w, err := s.watchedRun(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, e := range incident.Watch(s.cfg.Setup.Expect, w, s.cfg.Now()) {
+		if t.told[toldKey{e.Kind, e.Job}] {
+			continue
 		}
+		if err := s.record(ctx, t.application, e); err != nil {
+			return err
+		}
+		t.told[toldKey{e.Kind, e.Job}] = true
 	}
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -649,6 +651,54 @@ func TestDatabaseComesAndGoes(t *testing.T) {
 		if len(seen) != 1200 || len(b.subjects()) != 1200 {
 			t.Errorf("%d messages, %d different", len(b.subjects()), len(seen))
 		}
+	})
+}
+
+// damaged can't read one run, however often it is tried.
+type damaged struct {
+	*memstore.Store
+	bad    run.ID
+	mended atomic.Bool
+}
+
+func (s *damaged) Transitions(ctx context.Context, id run.ID, after int64, limit int) ([]run.Transition, error) {
+	if id == s.bad && !s.mended.Load() {
+		return nil, fault.New(fault.Unavailable, "the database is damaged")
+	}
+	return s.Store.Transitions(ctx, id, after, limit)
+}
+
+// TestUnreadableRun is about a run that can't be read: the log says so once, people are told
+// of all others, reminders too, and of that one when it can be read.
+func TestUnreadableRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, b := newDesk(t), &inbox{}
+		var log strings.Builder
+		records := &damaged{Store: d.Store, bad: 2}
+		expect := []incident.Expect{{Application: "slow", Within: time.Hour}}
+		d.service(rules(incident.Rule{Name: "r", Remind: 90 * time.Minute}), map[string]Sender{"in": b}, func(c *Config) {
+			c.Records, c.Log, c.Setup.Expect = records, slog.New(slog.NewTextHandler(&log, nil)), expect
+			c.Usual = func(_ context.Context, app string, _ run.JobID) (incident.Usual, error) {
+				if app == "odd" {
+					return incident.Usual{}, fault.New(fault.Unavailable, "a damaged tally")
+				}
+				return incident.Usual{}, nil
+			}
+			c.Setup.Expect = append(c.Setup.Expect, incident.Expect{Application: "odd", Slower: 2})
+		})
+		d.begin("odd")               // which can't be watched
+		d.run("damaged", run.Failed) // which can't be read
+		d.run("app", run.Failed)
+		d.begin("slow")
+		time.Sleep(2 * time.Hour)
+		d.came(b, "[app] run 3 FAILED", "[slow] run 4 is late", "[app] run 3 FAILED (reminder 1)")
+		lines := strings.Count(log.String(), "nobody can be told of a run for now")
+		if lines != 2 || strings.Count(log.String(), "\n") != 2 {
+			t.Errorf("%s", log.String())
+		}
+		records.mended.Store(true)
+		time.Sleep(time.Minute)
+		d.came(b, "[app] run 3 FAILED", "[slow] run 4 is late", "[app] run 3 FAILED (reminder 1)", "[damaged] run 2 FAILED", "[damaged] run 2 FAILED (reminder 1)")
 	})
 }
 
