@@ -19,6 +19,7 @@ import (
 // database. A client.Client is one.
 type schedules interface {
 	Schedules(ctx context.Context) ([]wire.Schedule, error)
+	Schedule(ctx context.Context, id string) (wire.Schedule, error)
 	ScheduledTimes(ctx context.Context, id string, f client.TimesFilter) (wire.ScheduledTimes, error)
 	PauseSchedule(ctx context.Context, id, why string) (wire.Schedule, error)
 	ResumeSchedule(ctx context.Context, id string) (wire.Schedule, error)
@@ -45,6 +46,11 @@ func (h *schedulesHere) Schedules(ctx context.Context) ([]wire.Schedule, error) 
 		out[i] = wire.ScheduleOf(&all[i])
 	}
 	return out, err
+}
+
+func (h *schedulesHere) Schedule(ctx context.Context, id string) (wire.Schedule, error) {
+	s, _, err := h.st.Schedule(ctx, id)
+	return wire.ScheduleOf(&s), err
 }
 
 func (h *schedulesHere) ScheduledTimes(ctx context.Context, id string, f client.TimesFilter) (page wire.ScheduledTimes, err error) {

@@ -96,6 +96,8 @@ func TestScheduleCommands(t *testing.T) {
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z --concurrency 3", "0", "3 of 3 times are asked for", "")
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z", "0", "0 of 3 times are asked for", "")
 	said("executioner schedule run-now "+id, "0", "asked for", "")
+	said("executioner schedule show "+id, "0", "note paused by SOMEBODY: works, at TIME", "")
+	said("executioner schedule show no/thing", "4", "", "there is no schedule")
 	said("executioner schedule run-now nothing", "2", "", "WORKFLOW/SCHEDULE")
 	said("executioner schedule run-now no/thing", "4", "", "there is no schedule")
 	said("executioner schedule backfill "+id, "2", "", "--from is missing")
@@ -117,7 +119,7 @@ func TestScheduleCommands(t *testing.T) {
 		t.Fatalf("%v %+v", err, there)
 	}
 	p.serve("--config", "service.yaml")
-	for _, command := range []string{"list", "list --json", "list --all", "history " + id + " --limit 4", "history " + id + " --json --limit 2 --before 2026-01-01T00:00:02Z", "history no/thing"} {
+	for _, command := range []string{"list", "list --json", "list --all", "show " + id, "show " + id + " --json", "history " + id + " --limit 4", "history " + id + " --json --limit 2 --before 2026-01-01T00:00:02Z", "history no/thing"} {
 		here, there := p.run("executioner schedule "+command+" --database history.db"), p.run("executioner schedule "+command)
 		if diff := cmp.Diff(here, there); diff != "" {
 			t.Errorf("%s\n(-on the database +through the service)\n%s", command, diff)

@@ -18,7 +18,7 @@ import (
 // serviceScheduleCommands are those that are about a service's schedules.
 func (c *command) serviceScheduleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		c.scheduleListCommand(), c.scheduleHistoryCommand(), c.schedulePauseCommand(), c.scheduleResumeCommand(), c.scheduleRunCommand(), c.scheduleBackfillCommand(),
+		c.scheduleListCommand(), c.scheduleShowCommand(), c.scheduleHistoryCommand(), c.schedulePauseCommand(), c.scheduleResumeCommand(), c.scheduleRunCommand(), c.scheduleBackfillCommand(),
 	}
 }
 
@@ -96,23 +96,65 @@ func (c *command) printSchedules(found []wire.Schedule, all bool) error {
 			continue
 		}
 		shown = append(shown, *s)
-		note := ""
-		switch {
-		case s.Gone:
-			note = "gone"
-		case s.Paused:
-			note = "paused by " + s.PausedBy
-			if s.PausedWhy != "" {
-				note += ": " + s.PausedWhy
-			}
-		}
-		t.add(oneLine(s.ID), oneLine(s.Application), stamp(s.Next), oneLine(note))
+		t.add(oneLine(s.ID), oneLine(s.Application), stamp(s.Next), oneLine(noteOf(s)))
 	}
 	if c.json {
 		c.printJSON(c.Out, wire.Schedules{Schedules: shown})
 		return nil
 	}
 	return t.print(c.Out, "", c.headline)
+}
+
+// noteOf says what is special about a schedule.
+func noteOf(s *wire.Schedule) string {
+	switch {
+	case s.Gone:
+		return "gone"
+	case s.Paused && s.PausedWhy != "":
+		return "paused by " + s.PausedBy + ": " + s.PausedWhy
+	case s.Paused:
+		return "paused by " + s.PausedBy
+	}
+	return ""
+}
+
+func (c *command) scheduleShowCommand() *cobra.Command {
+	cmd := c.aboutSchedule(&cobra.Command{
+		Use:   "show WORKFLOW/SCHEDULE",
+		Short: "Show how a schedule stands",
+		Long: `Show how a schedule stands: its application, when it is decided about next, until when all
+of its times are decided, and whether it is paused or gone.`,
+		Example: `  executioner schedule show load/nightly
+  executioner schedule show load/nightly --json | jq -r .next_at`,
+	}, func(ctx context.Context, s schedules, id string) error {
+		v, err := s.Schedule(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			c.printJSON(c.Out, v)
+			return nil
+		}
+		var t table
+		t.add("schedule", oneLine(v.ID))
+		t.add("application", oneLine(v.Application))
+		t.add("next", stamp(v.Next))
+		t.add("decided until", stamp(v.Decided))
+		if note := noteOf(&v); note != "" {
+			t.add("note", oneLine(note)+onThat(v.PausedAt))
+		}
+		return t.print(c.Out, "", nil)
+	})
+	c.jsonFlag(cmd, "the schedule")
+	return cmd
+}
+
+// onThat says when something was done; empty where that is not known.
+func onThat(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return ", at " + stamp(at)
 }
 
 func (c *command) scheduleHistoryCommand() *cobra.Command {

@@ -195,7 +195,12 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 	in.outbox(context.WithoutCancel(ctx), b.Store)
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	times := c.scheduler(b.Store, runs, s, log)
+	kept, err := c.keepUp(ctx, b, s, log)
+	if err != nil {
+		return err
+	}
+	defer kept.Close(ctx)
+	times := c.scheduler(b.Store, runs, kept.tell, s, log)
 	defer times.Close()
 	h, discard, err := c.api(ctx, streams, b, runs, times, in, s)
 	if err != nil {
@@ -208,11 +213,6 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 		server.Serve(l)
 		log.Info("listening", "at", l.Addr().Network()+" "+l.Addr().String())
 	}
-	kept, err := c.keepUp(ctx, b, s, log)
-	if err != nil {
-		return errors.Join(err, server.Stop(ctx))
-	}
-	defer kept.Close(ctx)
 	if err := runs.Start(ctx); err != nil {
 		return errors.Join(err, server.Stop(ctx))
 	}

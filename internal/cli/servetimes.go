@@ -6,6 +6,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/api"
 	"github.com/executionerhq/executioner/internal/config"
+	"github.com/executionerhq/executioner/internal/notify"
 	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/service"
 	"github.com/executionerhq/executioner/internal/store"
@@ -13,11 +14,15 @@ import (
 )
 
 // scheduler returns what runs workflows by their schedules.
-func (c *command) scheduler(st store.Store, runs *service.Service, s config.Settings, log *slog.Logger) *scheduler.Scheduler {
-	return scheduler.New(scheduler.Config{
+func (c *command) scheduler(st store.Store, runs *service.Service, tell *notify.Service, s config.Settings, log *slog.Logger) *scheduler.Scheduler {
+	cfg := scheduler.Config{
 		Store: st, Runs: runs, Directory: s.Schedules.Directory, Log: log,
 		Load: func(ctx context.Context, t scheduler.Text) (*workflow.Workflow, error) {
 			return c.loadText(ctx, api.Text{Source: t.Source, Dir: t.Dir, Params: t.Params, Look: !t.Run, Run: t.Run})
 		},
-	})
+	}
+	if tell != nil {
+		cfg.Missed = tell.Missed
+	}
+	return scheduler.New(cfg)
 }

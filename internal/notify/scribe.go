@@ -235,12 +235,13 @@ func (s *scribe) record(ctx context.Context, application string, e incident.Even
 	return err
 }
 
-// notices makes one of each message for each notifier. What is too old to be news is left out.
+// notices makes one of each message for each notifier. What is too old to be news is left
+// out; that a run never began is news when it is found.
 func (s *scribe) notices(all []incident.Message) (notices []store.Notice) {
 	now := s.cfg.Now()
 	for i := range all {
 		m := &all[i]
-		if now.Sub(m.Event.At) > Patience && m.Do != incident.Remind {
+		if now.Sub(m.Event.At) > Patience && m.Do != incident.Remind && m.Event.Kind != incident.Missed {
 			continue
 		}
 		r := s.rule(m.Rule)

@@ -59,6 +59,9 @@ type Input struct {
 	Now     time.Time // by a clock that is believed: see Clock
 	Decided time.Time // the last expected time with a decision; at first when the schedule began, or was changed
 	Active  []Active
+	// Taken reports whether a time after Decided has a decision all the same: somebody made it
+	// who knows another version of the schedule. Nil: none has.
+	Taken func(at time.Time) bool
 }
 
 // Output is what was decided, to be recorded in one transaction before anything is done.
@@ -110,27 +113,35 @@ func (d *decider) due() int {
 	}
 	after := d.newest(until)
 	for e := range d.spec.Between(d.in.Decided, after) {
+		if d.taken(e) {
+			continue
+		}
 		many := Decision{Expected: e, Until: after, Action: Miss, Reason: ForAbsentLong}
 		if d.policy.Paused {
 			many.no(Skip, ForPause, "")
 		}
 		d.add(many)
-		d.out.Decided = after
 		break
 	}
+	d.out.Decided = after
 	first := len(d.out.Decisions)
 	var due time.Time // a time may be held up by one before it, decided already or not
 	for e := range d.spec.Between(after.Add(-d.policy.Jitter), until) {
 		if own := e.Time.Add(d.jitter(e)); own.After(due) {
 			due = own
 		}
-		if e.Time.After(after) {
-			d.add(Decision{Expected: e, After: max(0, d.in.Now.Sub(due))})
-			d.out.Decided = e.Time
+		if !e.Time.After(after) {
+			continue
 		}
+		if !d.taken(e) {
+			d.add(Decision{Expected: e, After: max(0, d.in.Now.Sub(due))})
+		}
+		d.out.Decided = e.Time
 	}
 	return first
 }
+
+func (d *decider) taken(e Expected) bool { return d.in.Taken != nil && d.in.Taken(e.Time) }
 
 func (d *decider) add(one Decision) { d.out.Decisions = append(d.out.Decisions, one) }
 

@@ -28,6 +28,11 @@ type source struct {
 	failed   bool // it can't be read
 }
 
+// behind reports whether what was known of it is still to be decided about.
+func (s *source) behind() bool {
+	return slices.ContainsFunc(s.entries, func(e *entry) bool { return e.behind })
+}
+
 // ID returns the name of a schedule of a workflow.
 func ID(workflow, name string) string { return workflow + "/" + name }
 
@@ -53,7 +58,7 @@ func (s *Scheduler) refresh(ctx context.Context, now time.Time) {
 	s.troubled = false
 	var changed []string
 	for name, version := range found {
-		if is := s.sources[name]; is == nil || is.version != version {
+		if is := s.sources[name]; is == nil || is.version != version && !is.behind() {
 			changed = append(changed, name)
 		}
 	}
@@ -66,7 +71,7 @@ func (s *Scheduler) refresh(ctx context.Context, now time.Time) {
 		fresh, gone = append(fresh, f...), append(gone, g...)
 	}
 	for name := range maps.Clone(s.sources) {
-		if _, is := found[name]; !is && (whole || !strings.HasPrefix(name, ofFile)) {
+		if _, is := found[name]; !is && (whole || !strings.HasPrefix(name, ofFile)) && !s.sources[name].behind() {
 			_, g := s.adopt(&source{workflow: name})
 			gone = append(gone, g...)
 		}
@@ -109,7 +114,7 @@ func (s *Scheduler) found(ctx context.Context) (found map[string]string, whole b
 // read reads a workflow for its schedules. One that can't be read has those that it had.
 func (s *Scheduler) read(ctx context.Context, name, version string) *source {
 	src := &source{workflow: name, version: version}
-	wf, err := s.load(ctx, name, nil)
+	wf, _, err := s.load(ctx, name, nil)
 	if err == nil {
 		src.entries, err = s.entriesOf(name, wf)
 	}
@@ -127,32 +132,36 @@ func (s *Scheduler) read(ctx context.Context, name, version string) *source {
 	return src
 }
 
-// load reads a workflow: to look at it, or to run it for a schedule.
-func (s *Scheduler) load(ctx context.Context, name string, run *workflow.Schedule) (*workflow.Workflow, error) {
+// load reads a workflow: to look at it, or to run it for a schedule. registered is the name
+// and version of one that is no file.
+func (s *Scheduler) load(ctx context.Context, name string, run *workflow.Schedule) (wf *workflow.Workflow, registered string, err error) {
 	t := Text{Run: run != nil}
 	if run != nil {
 		for _, p := range run.Params {
 			t.Params = append(t.Params, workflow.Given{Name: p.Name, Value: p.Value, From: "schedule " + run.Name + ": params." + p.Name + "="})
 		}
 	}
-	application := ""
 	if file, is := strings.CutPrefix(name, ofFile); is {
-		var err error
 		if t.Source, t.Dir, err = s.readFile(file); err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		return s.cfg.Load(ctx, t)
+		wf, err = s.cfg.Load(ctx, t)
+		return wf, "", err
 	}
 	r, err := s.cfg.Store.Registered(ctx, name, 0)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	t.Source, application = workflow.Source{Name: r.File, Data: r.Source}, r.Application
-	wf, err := s.cfg.Load(ctx, t)
-	if err == nil && wf.Application != application { // its includes have changed
-		err = fault.New(fault.Conflict, "workflow %s is of application %s now", name, wf.Application).WithHint("register it anew")
+	t.Source = workflow.Source{Name: r.File, Data: r.Source}
+	wf, err = s.cfg.Load(ctx, t)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case wf.Application != r.Application: // its includes have changed
+		return nil, "", fault.New(fault.Conflict, "workflow %s is of application %s now", name, wf.Application).WithHint("register it anew")
 	}
-	return wf, err
+	wf.File = "" // it is not in the service's directory
+	return wf, r.Name + "@" + strconv.Itoa(r.Version), nil
 }
 
 // entriesOf returns the schedules of a workflow.
@@ -207,6 +216,9 @@ func (s *Scheduler) adopt(src *source) (fresh, gone []*entry) {
 		}
 		if old := s.entries[e.id]; old != nil {
 			s.queue.drop(old)
+			if old.hash == e.hash {
+				e.decided = old.decided
+			}
 		}
 		s.entries[e.id] = e
 		fresh = append(fresh, e)

@@ -24,23 +24,33 @@ const decideTries = 5
 // decide decides about a schedule and does what follows. It returns when to do so again if
 // nothing happens before.
 func (s *Scheduler) decide(ctx context.Context, e *entry, now time.Time) (next time.Time, err error) {
-	for range decideTries {
-		if next, err = s.decideOnce(ctx, e, now); fault.CodeOf(err) != fault.Conflict {
+	for tries := range decideTries {
+		if next, err = s.decideOnce(ctx, e, now, tries > 0); fault.CodeOf(err) != fault.Conflict {
 			break
 		}
 	}
 	return next, err
 }
 
-func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time) (next time.Time, err error) {
+// decideOnce decides; again says that somebody else did so at the same time.
+func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time, again bool) (next time.Time, err error) {
 	c, err := s.prepare(ctx, e, now)
 	if err != nil {
 		return time.Time{}, err
 	}
+	in := schedule.Input{ID: e.id, Now: now, Decided: c.decided, Active: c.active()}
+	if again || c.other {
+		if in.Taken, err = s.taken(ctx, e.id, c.decided); err != nil {
+			return time.Time{}, err
+		}
+	}
 	policy := e.def.Policy()
 	policy.Paused = policy.Paused || c.Schedule.Paused
-	out := schedule.Decide(e.spec, policy, schedule.Input{ID: e.id, Now: now, Decided: c.Schedule.Decided, Active: c.active()})
+	out := schedule.Decide(e.spec, policy, in)
 	c.take(&out, now)
+	if s.cfg.Missed != nil {
+		c.tellMissed()
+	}
 	if !c.Schedule.Paused {
 		c.releaseBatches()
 	}
@@ -49,6 +59,7 @@ func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time) (ne
 			return time.Time{}, err
 		}
 	}
+	e.decided = out.Decided
 	for _, f := range c.due() {
 		s.submit(e, f)
 	}
@@ -59,12 +70,21 @@ func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time) (ne
 // change is what a decision changes. rows are those that were open, as they become.
 type change struct {
 	store.ScheduleChange
-	was  store.Schedule
-	rows []store.Firing
-	set  map[int]bool // of rows: these change
+	was     store.Schedule
+	decided time.Time // until then all is decided
+	other   bool      // what was recorded last is of another version of the schedule, or that it is gone
+	beside  bool      // that other version stays the recorded one
+	rows    []store.Firing
+	set     map[int]bool // of rows: these change
 }
 
 // prepare reads how a schedule stands.
+//
+// Services see a new version of a workflow one after the other, and a file may differ from
+// host to host for ever. One that comes to know a version records that it counts from now
+// on. One that had its own before goes on with that beside it, from where it stopped, until
+// it sees the new one: so whoever is quicker, no time of either version is left out, and one
+// of both has one row.
 func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*change, error) {
 	known, open, err := s.cfg.Store.Schedule(ctx, e.id)
 	if fault.CodeOf(err) == fault.NotFound {
@@ -74,13 +94,29 @@ func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*chan
 	if err != nil {
 		return nil, err
 	}
-	c := &change{was: known, rows: open, set: map[int]bool{}}
-	if (known.Hash != e.hash || known.Gone) && now.After(known.Decided) {
-		known.Decided = now
+	c := &change{was: known, rows: open, set: map[int]bool{}, decided: known.Decided}
+	c.other = known.Hash != e.hash || known.Gone
+	switch {
+	case c.other && !e.decided.IsZero():
+		c.decided, c.beside = e.decided, !known.Gone
+	case c.other && now.After(known.Decided):
+		c.decided = now
 	}
-	known.Hash, known.Gone, known.Application = e.hash, false, e.application
+	if !c.beside {
+		known.Hash, known.Gone, known.Application, known.Decided = e.hash, false, e.application, c.decided
+	}
 	c.Schedule = known
 	return c, s.settle(ctx, c)
+}
+
+// taken reads which times after one have a decision.
+func (s *Scheduler) taken(ctx context.Context, id string, after time.Time) (func(time.Time) bool, error) {
+	rows, err := s.cfg.Store.Firings(ctx, store.FiringFilter{Schedule: id, Since: after})
+	return func(at time.Time) bool {
+		return slices.ContainsFunc(rows, func(f store.Firing) bool {
+			return f.Time.Equal(at) || f.Time.Before(at) && !f.Until.Before(at)
+		})
+	}, err
 }
 
 // settle looks which runs have ended.
@@ -109,7 +145,7 @@ func (s *Scheduler) settle(ctx context.Context, c *change) error {
 func (c *change) active() (all []schedule.Active) {
 	for i := range c.rows {
 		f := &c.rows[i]
-		if !f.State.Open() || f.Batch != "" {
+		if !f.State.Open() || f.Batch != "" || missed(f) {
 			continue
 		}
 		a := schedule.Active{Time: f.Time}
@@ -150,7 +186,9 @@ func (c *change) take(out *schedule.Output, now time.Time) {
 			f.By = out.Decisions[len(out.Decisions)-1].Time.Format(time.RFC3339)
 		})
 	}
-	c.Schedule.Decided, c.Schedule.Next = out.Decided, out.Wake
+	if !c.beside {
+		c.Schedule.Decided, c.Schedule.Next = out.Decided, out.Wake
+	}
 }
 
 func (c *change) edit(at time.Time, do func(f *store.Firing)) {
@@ -247,6 +285,9 @@ func (s *Scheduler) replace(ctx context.Context, e *entry, ids []run.ID) {
 // grace is how long a service gets to submit what it has decided, before others do.
 const grace = 2 * time.Second
 
+// graceOfGone is the same where others can't, because the schedule is there no more.
+const graceOfGone = 10 * time.Second
+
 // sweep looks after what waits for other runs, and after what was left: decided by a program
 // that ended before it was submitted, or refused for the time being.
 func (s *Scheduler) sweep(ctx context.Context, now time.Time, believed bool) {
@@ -261,7 +302,9 @@ func (s *Scheduler) sweep(ctx context.Context, now time.Time, believed bool) {
 		age := now.Sub(f.DecidedAt)
 		switch {
 		case e == nil:
-			s.abandon(ctx, f)
+			if age >= graceOfGone || age < 0 {
+				s.abandon(ctx, f)
+			}
 		case f.State == store.FiringWaits:
 			if believed && (len(waits) == 0 || waits[len(waits)-1] != e) { // they come by schedule
 				waits = append(waits, e)

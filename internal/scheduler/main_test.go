@@ -86,7 +86,8 @@ type wire struct {
 	left   int  // changes that still work; negative: any number
 	late   bool // the last one works, and nobody is told
 	refuse error
-	tell   func(key string) // of runs that were recorded; nil: nobody is told
+	tell   func(key string)   // of runs that were recorded; nil: nobody is told
+	missed func(string) error // of times whose runs have not begun; nil: nobody is told
 }
 
 var errGone2 = fault.New(fault.Unavailable, "the program is gone")
@@ -141,6 +142,7 @@ func (w *wire) Submit(ctx context.Context, wf *workflow.Workflow, opt runs.Optio
 	for _, v := range opt.Env {
 		env = append(env, v.Name+"="+v.Value)
 	}
+	env = append(env, opt.Registered)
 	l, err := w.CreateRun(ctx, store.NewRun{
 		Application: wf.Application, WorkingDir: strings.Join(env, "\n"), By: by, Key: key, At: noon, Hash: "h", Workflow: []byte("w"),
 	}, store.Owner{PID: 1}, 1000*time.Hour)
@@ -171,7 +173,13 @@ func (s *site) serve(w *wire) *program {
 	if s.another != nil {
 		w.Store = s.another()
 	}
-	p := &program{s: s, Scheduler: New(Config{Store: w, Runs: w, Load: s.load, Directory: s.dir, Now: s.now, Steady: s.steady})}
+	cfg := Config{Store: w, Runs: w, Load: s.load, Directory: s.dir, Now: s.now, Steady: s.steady}
+	if w.missed != nil {
+		cfg.Missed = func(_ context.Context, application string, at time.Time, detail string) error {
+			return w.missed(at.UTC().Format("15:04 ") + application + ": " + detail)
+		}
+	}
+	p := &program{s: s, Scheduler: New(cfg)}
 	s.Cleanup(p.Close)
 	return p
 }

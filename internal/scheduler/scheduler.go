@@ -59,6 +59,10 @@ type Config struct {
 	// Steady is a clock that nobody sets, and that goes on while the host sleeps. Defaults to
 	// that of the host.
 	Steady func() time.Duration
+	// Missed tells people that a run of an application that was expected at a time has not
+	// begun, or begins late. Told twice of the same it does nothing the second time. Nil:
+	// nobody is told.
+	Missed func(ctx context.Context, application string, expected time.Time, detail string) error
 	// Log is told what an operator should know. Defaults to nobody.
 	Log *slog.Logger
 }
@@ -94,6 +98,7 @@ type Scheduler struct {
 	entries map[string]*entry        // of all sources, by schedule
 	busy    map[string]bool          // keys of what is being submitted
 	later   map[string]time.Duration // keys of what was refused for the time being, and until when
+	told    map[string]bool          // keys of those of which people were told
 	// cancelled are the runs that were asked to end, so that they are asked once.
 	cancelled map[run.ID]bool
 }
@@ -114,7 +119,7 @@ func New(cfg Config) *Scheduler {
 	}
 	s := &Scheduler{
 		cfg: cfg, slots: make(chan struct{}, room), cancelled: map[run.ID]bool{}, sources: map[string]*source{},
-		entries: map[string]*entry{}, busy: map[string]bool{}, later: map[string]time.Duration{},
+		entries: map[string]*entry{}, busy: map[string]bool{}, later: map[string]time.Duration{}, told: map[string]bool{},
 		sweepAt: -1, refreshAt: -1,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -158,12 +163,12 @@ func (s *Scheduler) step() time.Duration {
 	if !believed && s.clock != before {
 		s.cfg.Log.Warn("the clock went forward at once; nothing is scheduled until it is known to be right", "now", now, "for", schedule.Confirmed)
 	}
+	if believed {
+		s.decideDue(s.ctx, now) // before a look at what changed: until now what was known counts
+	}
 	if tick >= s.refreshAt && believed {
 		s.refresh(s.ctx, now)
 		s.refreshAt = s.next(tick, refreshEvery)
-	}
-	if believed {
-		s.decideDue(s.ctx, now)
 	}
 	if tick >= s.sweepAt {
 		s.sweep(s.ctx, now, believed)
@@ -199,7 +204,7 @@ func (s *Scheduler) decideDue(ctx context.Context, now time.Time) {
 func (s *Scheduler) decideAll(ctx context.Context, all []*entry, now time.Time) {
 	each(all, func(e *entry) {
 		next, err := s.decide(ctx, e, now)
-		if err != nil {
+		if e.behind = err != nil; e.behind {
 			next = now.Add(againAfter)
 			s.trouble("a schedule can't be decided about for now", e.id, err)
 		}

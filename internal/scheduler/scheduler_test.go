@@ -19,7 +19,7 @@ func TestOnTime(t *testing.T) {
 	s.is("load/often", "22 12:01:00 run running run 1")
 	r, err := s.st.Run(t.Context(), 1)
 	s.must(err)
-	if r.By != "schedule:load/often" || r.WorkingDir != "EXECUTIONER_SCHEDULE=often\nEXECUTIONER_SCHEDULED_TIME=2026-11-22T13:01:00+01:00\nEXECUTIONER_SCHEDULED_DATE=2026-11-22" {
+	if r.By != "schedule:load/often" || r.WorkingDir != "EXECUTIONER_SCHEDULE=often\nEXECUTIONER_SCHEDULED_TIME=2026-11-22T13:01:00+01:00\nEXECUTIONER_SCHEDULED_DATE=2026-11-22\nload@1" {
 		t.Errorf("%q %q", r.By, r.WorkingDir)
 	}
 	s.pass(time.Minute)

@@ -40,6 +40,7 @@ func (s *Scheduler) submit(e *entry, f store.Firing) {
 			s.later[key] = s.cfg.Steady() + refusedFor
 		} else {
 			delete(s.later, key)
+			delete(s.told, key)
 		}
 	})
 }
@@ -56,16 +57,31 @@ func (s *Scheduler) submitSoon(e *entry, f store.Firing) (again bool) {
 	if s.ctx.Err() != nil {
 		return true
 	}
+	if missed(&f) {
+		f.State = store.FiringOver
+		return s.settled(e, f)
+	}
 	err := s.begin(s.ctx, e, &f)
 	if err != nil && passing(err) {
 		s.trouble("a scheduled run can't be submitted for now", e.id, err)
+		s.tellRefused(s.ctx, e, &f, err)
 		return true
 	}
 	if err != nil {
 		s.cfg.Log.Error("a scheduled run is refused", "schedule", e.id, "time", f.Time, "error", err, "hint", fault.HintOf(err))
 		f.State, f.Detail = store.FiringOver, string(fault.CodeOf(err))+": "+err.Error()
 	}
-	if _, err = s.cfg.Store.MoveFiring(s.ctx, store.FiringDue, f); err != nil {
+	return s.settled(e, f)
+}
+
+// settled tells people what became of a time that was due, where that is for them, and
+// records it. It reports whether that is to be done again later.
+func (s *Scheduler) settled(e *entry, f store.Firing) (again bool) {
+	err := s.tellBegun(s.ctx, e, &f)
+	if err == nil {
+		_, err = s.cfg.Store.MoveFiring(s.ctx, store.FiringDue, f)
+	}
+	if err != nil {
 		s.trouble("a scheduled run can't be recorded for now", e.id, err)
 		return true // the key finds it again
 	}
@@ -74,11 +90,11 @@ func (s *Scheduler) submitSoon(e *entry, f store.Firing) (again bool) {
 
 // begin submits the run of an expected time.
 func (s *Scheduler) begin(ctx context.Context, e *entry, f *store.Firing) error {
-	wf, err := s.load(ctx, e.workflow, &e.def)
+	wf, registered, err := s.load(ctx, e.workflow, &e.def)
 	if err != nil {
 		return err
 	}
-	var opt runs.Options
+	opt := runs.Options{Registered: registered}
 	for _, v := range schedule.Variables(e.def.Name, f.Time.In(e.spec.Zone)) {
 		name, value, _ := strings.Cut(v, "=")
 		opt.Env = append(opt.Env, workflow.Var{Name: name, Value: value})
@@ -101,18 +117,21 @@ func passing(err error) bool {
 	return false
 }
 
-// abandon gives up a time whose schedule is no more. That of a file is left alone: another
-// service may have it.
+// abandon gives up a time whose schedule is no more, unless it is being submitted. That of a
+// file is left alone: another service may have it.
 func (s *Scheduler) abandon(ctx context.Context, f *store.Firing) {
 	name, _, _ := strings.Cut(f.Schedule, "/")
 	s.mu.Lock()
-	src := s.sources[name]
+	src, busy := s.sources[name], s.busy[keyOf(f)]
 	s.mu.Unlock()
-	if strings.HasPrefix(name, ofFile) || !s.refreshed || src != nil && src.failed {
+	if strings.HasPrefix(name, ofFile) || !s.refreshed || src != nil && src.failed || busy {
 		return
 	}
 	from := f.State
-	f.State, f.Detail = store.FiringOver, "not_found: the schedule is there no more, or its workflow is disabled"
+	f.State = store.FiringOver
+	if !missed(f) {
+		f.Detail = "not_found: the schedule is there no more, or its workflow is disabled"
+	}
 	if _, err := s.cfg.Store.MoveFiring(ctx, from, *f); err != nil {
 		s.trouble("a time whose schedule is gone can't be given up for now", f.Schedule, err)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// entry is a schedule that is decided about here. The loop owns next, wake and place; the
-// rest does not change.
+// entry is a schedule that is decided about here. The loop owns decided, next, behind, wake
+// and place; the rest does not change.
 type entry struct {
 	id          string
 	workflow    string
@@ -17,6 +17,9 @@ type entry struct {
 	hash        string // of what its times depend on
 	def         workflow.Schedule
 	spec        *schedule.Spec
+
+	decided time.Time // until then all is decided by this version, as far as is known here; zero: nothing is
+	behind  bool      // the last decision failed
 
 	next  time.Time // when to decide again, as decide found
 	wake  time.Time // as queued
