@@ -124,10 +124,7 @@ func oracleAddress(u *url.URL) string {
 
 // oraclePool returns a pool of at most n connections, none of which is open yet.
 func oraclePool(u *url.URL, n int) *sql.DB {
-	db := sql.OpenDB(oracleConnector{u.String()})
-	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(n)
-	return db
+	return pooled(oracleConnector{u.String()}, n)
 }
 
 func oracleDialect(u *url.URL, write *sql.DB, cfg Config, at string, hide secrets) dialect {

@@ -179,10 +179,7 @@ func connectPostgres(ctx context.Context, c *pgx.ConnConfig, d dialect, cfg Conf
 
 // postgresPool returns a pool of at most n connections, none of which is open yet.
 func postgresPool(c *pgx.ConnConfig, n int) *sql.DB {
-	db := sql.OpenDB(postgresConnector{c})
-	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(n)
-	return db
+	return pooled(postgresConnector{c}, n)
 }
 
 func postgresDialect(c *pgx.ConnConfig, cfg Config, hide secrets) dialect {

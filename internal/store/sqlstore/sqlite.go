@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ func openSQLite(ctx context.Context, d dialect, path string, cfg Config) (*Store
 	if err := keepLog(conn); err != nil {
 		return nil, errors.Join(err, conn.Close(), write.Close())
 	}
-	reads, err := sqlitePool(path, cfg, sqliteReaders, "query_only(1)")
+	reads, err := sqliteReads(path, cfg)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), write.Close())
 	}
@@ -138,18 +139,27 @@ func isBusy(err error) bool {
 
 // sqlitePool returns a pool of at most n connections, none of which is open yet.
 func sqlitePool(path string, cfg Config, n int, pragmas ...string) (*sql.DB, error) {
+	c, err := sqliteConnector(path, cfg, pragmas...)
+	if err != nil {
+		return nil, err
+	}
+	return pooled(c, n), nil
+}
+
+func sqliteConnector(path string, cfg Config, pragmas ...string) (driver.Connector, error) {
 	vfs, err := pagesum.Register()
 	if err != nil {
 		return nil, err
 	}
-	c, err := sqlite.NewConnector(sqliteDSN(path, vfs, cfg, pragmas...))
-	if err != nil {
-		return nil, err
-	}
+	return sqlite.NewConnector(sqliteDSN(path, vfs, cfg, pragmas...))
+}
+
+// pooled returns a pool of at most n connections, none of which is open yet.
+func pooled(c driver.Connector, n int) *sql.DB {
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
-	return db, nil
+	return db
 }
 
 // sqliteDSN returns the address of the file with the pragmas that every connection
