@@ -25,6 +25,7 @@ func (s *settings) busy(srv *server) error {
 	}
 	defer reader.close()
 	asker := srv.askAlways()
+	profiled := s.profile(srv, "busy", 3*time.Second)
 	cpu, began := srv.cpu(), time.Now()
 	took, err := s.submit(srv, s.runs, "true")
 	accepted := float64(s.runs) / time.Since(began).Seconds()
@@ -32,6 +33,9 @@ func (s *settings) busy(srv *server) error {
 		err = srv.await()
 	}
 	ended := float64(s.runs) / time.Since(began).Seconds()
+	if err == nil {
+		err = profiled()
+	}
 	cpu = srv.cpu() - cpu
 	asked, askErr := asker.stop()
 	if err != nil || askErr != nil {

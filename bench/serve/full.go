@@ -40,7 +40,14 @@ func (s *settings) full(srv *server) error {
 	s.table.add(n+"memory, MiB", srv.memory())
 	s.table.add(n+"memory before them, MiB", before)
 	s.table.add(n+"files open", float64(srv.files()))
+	if err := s.heap(srv, "full"); err != nil {
+		return err
+	}
+	profiled := s.profile(srv, "full", s.idle)
 	s.table.add(n+"CPU while they wait, %", srv.quiet(s.idle))
+	if err := profiled(); err != nil {
+		return err
+	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func main() {
 // settings are what is measured.
 type settings struct {
 	program        string // a copy of the program, which no other process is
+	profiles       string // the directory for profiles of the service; empty: there are none
 	runs, active   int
 	clients, slots int
 	frozen, slow   int
@@ -47,6 +48,7 @@ func bench() (err error) {
 	flag.IntVar(&s.frozen, "frozen", 1000, "readers of events that have stopped to read")
 	flag.IntVar(&s.slow, "slow", 10_000, "connections that send nothing but the beginning of a request")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long to look at a service that has nothing to do")
+	flag.StringVar(&s.profiles, "profiles", "", "the directory in which to keep profiles of the service; they cost it a little")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "executioner-bench-")
 	if err != nil {

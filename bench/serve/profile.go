@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// profile keeps a profile of the processor of the service, of so long from now on, where
+// that is asked for. It returns what waits for that.
+func (s *settings) profile(srv *server, name string, took time.Duration) (wait func() error) {
+	return s.ask(srv, name+".cpu", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(1, int(took.Seconds()))))
+}
+
+// heap keeps what is in the memory of the service, where that is asked for.
+func (s *settings) heap(srv *server, name string) error {
+	return s.ask(srv, name+".heap", "/debug/pprof/heap")()
+}
+
+func (s *settings) ask(srv *server, file, path string) (wait func() error) {
+	if s.profiles == "" {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() {
+		data, err := srv.get(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.profiles, file), data, 0o600)
+		}
+		done <- err
+	}()
+	return func() error { return <-done }
+}
