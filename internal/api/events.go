@@ -260,7 +260,7 @@ func (s *server) allEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	a := &allRuns{s: s, r: r, application: app, known: make(map[run.ID]*place)}
+	a := &allRuns{s: s, r: r, application: app, known: make(map[run.ID]int64)}
 	a.at = s.feed.join()
 	defer a.at.leave()
 	a.st = s.stream(w)
@@ -281,32 +281,23 @@ func lastOfAll(text string) (id run.ID, seq int64, ok bool) {
 // mostKnown is how many runs a stream about all of them remembers the position of.
 const mostKnown = 20_000
 
-// place is what a stream knows of a run.
-type place struct {
-	seq  int64 // the last that was sent; 0 when none was
-	seen bool  // the caller may see it
-}
-
 // allRuns is a stream about all runs. It belongs to one goroutine.
 type allRuns struct {
 	s           *server
 	r           *http.Request
 	st          *stream
 	at          *feedPosition
-	application string // only of this one
-	known       map[run.ID]*place
+	application string           // only of this one
+	known       map[run.ID]int64 // of runs that go on, the last that was sent
 }
 
 // resume sends what the client has missed of the run that it heard of last. Of others
 // nobody knows what it has seen, and the gap says so.
 func (a *allRuns) resume(id run.ID, after int64) {
-	p := &place{seq: after}
-	if r, err := a.s.History.Run(a.r.Context(), id); err == nil {
-		p.seen = a.mayBeSeen(r.Application)
-	}
-	a.known[id] = p
-	if a.st.add(wire.EventGap, "", wire.Gap{Event: wire.EventGap}) == nil && p.seen {
-		_ = a.fill(id, p)
+	a.known[id] = after
+	r, err := a.s.History.Run(a.r.Context(), id)
+	if a.st.add(wire.EventGap, "", wire.Gap{Event: wire.EventGap}) == nil && err == nil && a.mayBeSeen(r.Application) {
+		_ = a.fill(id)
 	}
 }
 
@@ -349,63 +340,54 @@ func (a *allRuns) take(b fed, gap bool) error {
 			return err
 		}
 	}
-	p := a.of(b)
-	if b.err != nil || !p.seen {
+	ts := b.Transitions
+	if b.err != nil || len(ts) == 0 || !a.mayBeSeen(b.Application) { // which may have been withdrawn
 		return b.err
 	}
-	if len(b.Transitions) > 0 && p.seq > 0 && b.Transitions[0].Seq > p.seq+1 {
-		if err := a.fill(b.Run, p); err != nil {
+	if seq := a.known[b.Run]; seq > 0 && ts[0].Seq > seq+1 {
+		if err := a.fill(b.Run); err != nil {
 			return err
 		}
 	}
-	for i := range b.Transitions {
-		if seq := b.Transitions[i].Seq; seq > p.seq {
-			p.seq = seq
+	seq := a.known[b.Run]
+	for i := range ts {
+		if ts[i].Seq > seq {
 			if err := a.st.text(b.texts[i]); err != nil {
 				return err
 			}
 		}
 	}
+	a.know(b.Run, &ts[len(ts)-1])
 	return nil
 }
 
-// of returns what is known of a batch's run.
-func (a *allRuns) of(b fed) *place {
-	if p := a.known[b.Run]; p != nil {
-		p.seen = b.application != "" && a.mayBeSeen(b.application) // which may have been withdrawn
-		return p
+// know remembers up to where a run was sent, while it goes on: a stream may last for years.
+func (a *allRuns) know(id run.ID, last *run.Transition) {
+	if last.Job == "" && !last.Mark() && last.To.Ended() {
+		delete(a.known, id)
+		return
 	}
 	if len(a.known) >= mostKnown {
 		clear(a.known) // what they missed is not filled up, then
 	}
-	p := &place{seen: b.application != "" && a.mayBeSeen(b.application)}
-	a.known[b.Run] = p
-	return p
+	a.known[id] = max(a.known[id], last.Seq)
 }
 
 // fill sends what the store has of a run behind what was sent.
-func (a *allRuns) fill(id run.ID, p *place) error {
+func (a *allRuns) fill(id run.ID) error {
 	for {
-		ts, err := a.s.History.Transitions(a.r.Context(), id, p.seq, page)
+		ts, err := a.s.History.Transitions(a.r.Context(), id, a.known[id], page)
 		if err != nil {
 			return err
 		}
-		if err := a.send(id, p, ts); err != nil || len(ts) < page {
-			return err
+		for i := range ts {
+			a.known[id] = ts[i].Seq
+			if err := a.st.add(wire.EventTransition, runEventID(id, ts[i].Seq), a.s.event(a.r.Context(), id, &ts[i])); err != nil {
+				return err
+			}
+		}
+		if len(ts) < page {
+			return nil
 		}
 	}
-}
-
-func (a *allRuns) send(id run.ID, p *place, ts []run.Transition) error {
-	for i := range ts {
-		t := &ts[i]
-		if t.Seq <= p.seq {
-			continue
-		}
-		p.seq = t.Seq
-		if err := a.st.add(wire.EventTransition, id.String()+"-"+strconv.FormatInt(t.Seq, 10), a.s.event(a.r.Context(), id, t)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/executionerhq/executioner/internal/run"
 )
 
-// feed hands what is recorded of all runs to whoever follows them all. A batch is looked up
-// and encoded once and kept once, however many they are, so that one who has stopped to read
+// feed hands what is recorded of all runs to whoever follows them all. A batch is encoded
+// once and kept once, however many they are, so that one who has stopped to read
 // costs nothing. It listens as long as somebody follows. It is safe for concurrent use.
 type feed struct {
 	s *server
@@ -30,9 +30,8 @@ type feed struct {
 // fed is a batch as the streams need it. It is shared, so it must not be changed.
 type fed struct {
 	event.Batch
-	application string   // of its run; empty when there is no such run any more
-	texts       [][]byte // the events of the transitions, as they are sent
-	err         error    // why it is not known what it is about
+	texts [][]byte // the events of the transitions, as they are sent
+	err   error    // why they can't be sent
 }
 
 // position in a feed of one stream. It belongs to one goroutine.
@@ -65,35 +64,18 @@ func (p *feedPosition) leave() {
 
 // listen adds what a subscription yields until it is closed.
 func (f *feed) listen(sub *event.Subscription) {
-	applications := make(map[run.ID]string)
 	for {
 		b, err := sub.Next(context.Background())
 		if err != nil {
 			return
 		}
-		f.add(sub, f.prepare(applications, b))
+		f.add(sub, f.prepare(b))
 	}
 }
 
 // prepare does what is the same for all streams.
-func (f *feed) prepare(applications map[run.ID]string, b event.Batch) fed {
+func (f *feed) prepare(b event.Batch) fed {
 	of := fed{Batch: b, texts: make([][]byte, len(b.Transitions))}
-	application, known := applications[b.Run]
-	if !known {
-		r, err := f.s.History.Run(context.Background(), b.Run)
-		switch {
-		case fault.CodeOf(err) == fault.NotFound:
-		case err != nil:
-			of.err = err
-			return of
-		}
-		if len(applications) >= mostKnown {
-			clear(applications)
-		}
-		application = r.Application
-		applications[b.Run] = application
-	}
-	of.application = application
 	for i := range b.Transitions {
 		t := &b.Transitions[i]
 		if of.texts[i], of.err = sse(nil, wire.EventTransition, runEventID(b.Run, t.Seq), f.s.event(context.Background(), b.Run, t)); of.err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/executionerhq/executioner/internal/event"
@@ -50,4 +51,17 @@ func TestFeed(t *testing.T) {
 	give(7, 1)
 	takes(again, 7, false)
 	again.leave()
+}
+
+// A stream about all runs lasts for as long as the service: it must not keep one for each
+// run that there was.
+func TestStreamForgetsRunsThatEnded(t *testing.T) {
+	a := &allRuns{known: make(map[run.ID]int64)}
+	a.know(1, &run.Transition{Seq: 4, Job: "a", To: run.Failed})
+	a.know(1, &run.Transition{Seq: 3, To: run.Running}) // what was sent before it was read of the store
+	a.know(2, &run.Transition{Seq: 9, To: run.Running})
+	a.know(2, &run.Transition{Seq: 10, To: run.Success})
+	if want := map[run.ID]int64{1: 4}; !maps.Equal(a.known, want) {
+		t.Errorf("it knows %v, want %v", a.known, want)
+	}
 }

@@ -13,7 +13,10 @@ import (
 	"github.com/executionerhq/executioner/internal/run"
 )
 
-var _ engine.Publisher = (*Hub)(nil)
+var (
+	_ engine.Publisher = (*Hub)(nil)
+	_ engine.Publisher = source{}
+)
 
 // ErrClosed is what Next returns of a subscription that was closed and has nothing left.
 var ErrClosed = errors.New("the subscription is closed")
@@ -28,6 +31,7 @@ type Hub struct {
 // Batch is what was committed together. It is shared, so it must not be changed.
 type Batch struct {
 	Run         run.ID
+	Application string // of the run; empty where the publisher did not say
 	Transitions []run.Transition
 	// Gap says that transitions before these were dropped, because the subscriber was
 	// slow. They are in the store.
@@ -49,13 +53,27 @@ type Subscription struct {
 	gap   bool // something was dropped that no batch has told of yet
 }
 
+// Of returns what publishes for runs of an application.
+func (h *Hub) Of(application string) engine.Publisher { return source{h, application} }
+
+// source publishes for runs of one application.
+type source struct {
+	hub         *Hub
+	application string
+}
+
+// Publish implements engine.Publisher.
+func (s source) Publish(id run.ID, ts []run.Transition) { s.hub.publish(id, s.application, ts) }
+
 // Publish queues what was committed for every subscription. It never blocks.
-func (h *Hub) Publish(id run.ID, ts []run.Transition) {
+func (h *Hub) Publish(id run.ID, ts []run.Transition) { h.publish(id, "", ts) }
+
+func (h *Hub) publish(id run.ID, application string, ts []run.Transition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, watchers := range [][]*Subscription{h.subs[id], h.subs[0]} {
 		for _, s := range watchers {
-			s.put(Batch{Run: id, Transitions: ts})
+			s.put(Batch{Run: id, Application: application, Transitions: ts})
 		}
 	}
 }

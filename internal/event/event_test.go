@@ -268,3 +268,16 @@ func watch(t *testing.T, s *Subscription, all bool) {
 		}
 	}
 }
+
+func TestBatchNamesItsApplication(t *testing.T) {
+	h := &Hub{}
+	sub := h.Subscribe(0, 10)
+	defer sub.Close()
+	h.Of("nightly").Publish(1, numbered(1, 1))
+	h.Publish(2, numbered(1, 1))
+	for _, want := range []Batch{{Run: 1, Application: "nightly"}, {Run: 2}} {
+		if b, err := sub.Next(t.Context()); err != nil || b.Run != want.Run || b.Application != want.Application {
+			t.Errorf("got run %d of %q, %v, want %d of %q", b.Run, b.Application, err, want.Run, want.Application)
+		}
+	}
+}

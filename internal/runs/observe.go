@@ -8,11 +8,12 @@ import (
 // observed returns who is told of an attempt's transitions, and what to call when it does
 // not go on here any more.
 func (s *Service) observed(a Attempt) (p engine.Publisher, over func()) {
+	p = s.cfg.Hub.Of(a.Workflow.Application)
 	if s.cfg.Observe == nil {
-		return s.cfg.Hub, func() {}
+		return p, func() {}
 	}
 	o := s.cfg.Observe(a)
-	return both{s.cfg.Hub, o}, o.Close
+	return both{p, o}, o.Close
 }
 
 // both tells one and then the other.
