@@ -79,9 +79,24 @@ func cut(line []rune, caret int, begun bool) (string, int) {
 	return text, caret
 }
 
+// mayName reports whether a line may have a name that looks secret: most have none, and to
+// look for names takes longer than all else that is done with a line.
+func mayName(line string) bool {
+	line = strings.ToLower(strings.ReplaceAll(line, "\u017f", "s")) // the long s, which is no capital letter's small one
+	for _, name := range []string{"password", "secret", "token", "key"} {
+		if strings.Contains(line, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // hideSecrets replaces the values of names that look secret by as many stars, so
 // that a problem can be shown in a log.
 func hideSecrets(line string) string {
+	if !mayName(line) {
+		return line
+	}
 	secret := regexp.MustCompile(`(?i)([\w.-]*(?:password|secret|token|key)[\w.-]*["']?\s*[:=]\s*)` +
 		`("(?:[^"\\]|\\.)*|'[^']*|[^\s"'{\[][^,}]*)`)
 	return secret.ReplaceAllStringFunc(line, func(found string) string {
