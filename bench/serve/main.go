@@ -32,6 +32,7 @@ type settings struct {
 	runs, active   int
 	clients, slots int
 	frozen, slow   int
+	schedules      int
 	idle           time.Duration
 	table          *table
 }
@@ -39,7 +40,7 @@ type settings struct {
 func bench() (err error) {
 	s := settings{table: newTable()}
 	rounds := flag.Int("rounds", 3, "measurements, of which the medians are shown")
-	only := flag.String("only", "", "measure only what has this in its name: busy, frozen, slow, full")
+	only := flag.String("only", "", "measure only what has this in its name: busy, frozen, slow, watched, schedules, full")
 	program := flag.String("program", "bin/executioner", "the program to measure")
 	flag.IntVar(&s.runs, "runs", 1000, "runs of one job each")
 	flag.IntVar(&s.active, "active", 10_000, "runs that are active at once")
@@ -47,6 +48,7 @@ func bench() (err error) {
 	flag.IntVar(&s.slots, "slots", 2*runtime.NumCPU(), "jobs that run at once")
 	flag.IntVar(&s.frozen, "frozen", 1000, "readers of events that have stopped to read")
 	flag.IntVar(&s.slow, "slow", 10_000, "connections that send nothing but the beginning of a request")
+	flag.IntVar(&s.schedules, "schedules", 10_000, "schedules, a multiple of 100")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long to look at a service that has nothing to do")
 	flag.StringVar(&s.profiles, "profiles", "", "the directory in which to keep profiles of the service; they cost it a little")
 	flag.Parse()
@@ -80,6 +82,8 @@ func (s *settings) round(dir, only string) error {
 		{"busy", s.slots, s.busy},
 		{"frozen", s.slots, s.frozenReaders},
 		{"slow", s.slots, s.slowConnections},
+		{"watched", s.slots, s.watched},
+		{"schedules", s.slots, s.scheduled},
 		{"full", s.slots, s.full},
 	} {
 		if !strings.Contains(part.name, only) {

@@ -22,14 +22,19 @@ type server struct {
 	cmd     *exec.Cmd
 	http    *http.Client
 	dir     string
+	flows   string // the directory of workflow files whose schedules count
 	socket  string
 	address string // host:port
 }
 
 // start starts a service with a database of its own and waits until it is ready.
 func (s *settings) start(dir string, slots int) (*server, error) {
-	config := filepath.Join(dir, "service.yaml")
-	text := fmt.Sprintf("slots: %d\nlimits: {per_user: 1000000, per_address: 1000000}\nmax_active_runs: %d\n", slots, max(s.active, 10_000)+100)
+	config, flows := filepath.Join(dir, "service.yaml"), filepath.Join(dir, "flows")
+	if err := os.Mkdir(flows, 0o700); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("slots: %d\nlimits: {per_user: 1000000, per_address: 1000000}\nmax_active_runs: %d\nschedules: {directory: %q}\n",
+		slots, max(s.active, 10_000)+100, flows)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -49,7 +54,7 @@ func (s *settings) start(dir string, slots int) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	srv := &server{cmd: cmd, dir: dir, socket: db + ".sock", address: address}
+	srv := &server{cmd: cmd, dir: dir, flows: flows, socket: db + ".sock", address: address}
 	srv.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.clients + 10, DialContext: srv.dial}}
 	for range 600 {
 		if _, err := srv.get("/healthz/ready"); err == nil {
