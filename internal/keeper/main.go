@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/failpoint"
 	"github.com/executionerhq/executioner/internal/process"
@@ -103,6 +104,8 @@ func attend(s *server, host *process.Host, pipes map[string]*os.File, conn *net.
 	s.admitted = conn == nil
 	s.c = newCustodian(host, book, found, pipes, false)
 	s.c.custody, s.c.owed.paid = s.custody, s.settle
+	s.quiet = time.AfterFunc(restAfter, rest)
+	defer s.quiet.Stop()
 	if conn != nil {
 		go s.handle(conn)
 	} else {

@@ -23,6 +23,7 @@ type server struct {
 	c     *Custodian
 	book  *journal.Writer
 	over  chan struct{} // closed when nothing is left to do
+	quiet *time.Timer   // until it rests, since a message came or went
 
 	mu       sync.Mutex // guards the rest: sessions and the ends of tasks are goroutines of their own
 	owner    *session
@@ -35,6 +36,10 @@ type server struct {
 
 // refusalPatience is how long a program that is not owner any more may take to hear so.
 const refusalPatience = 100 * time.Millisecond
+
+// restAfter is for how long no message comes or goes before a keeper gives back what it
+// does not need to wait.
+const restAfter = time.Second
 
 // acceptPause is how long the keeper waits when it can't take a conversation.
 const acceptPause = 50 * time.Millisecond
@@ -134,6 +139,7 @@ func (e *session) obey(m *message) bool {
 	if !e.owns() {
 		return false
 	}
+	e.s.quiet.Reset(restAfter)
 	failpoint.At("keeper.message")
 	c := e.s.c
 	switch m.Verb {
@@ -175,6 +181,7 @@ func (e *session) tell(id string, r Result) {
 	failpoint.At("keeper.tell.before")
 	_ = e.w.send(&message{Verb: ended, ID: id, Result: &r})
 	failpoint.At("keeper.tell.after")
+	e.s.quiet.Reset(restAfter)
 	e.s.settle()
 }
 
