@@ -175,7 +175,7 @@ func (c *Client) ask(s Spec) error {
 	if errors.Is(err, errTooLarge) {
 		return err
 	}
-	s = s.portable()
+	s.Setting = nil
 	return c.w.send(&message{Verb: start, Spec: &s, Number: n})
 }
 
@@ -189,7 +189,7 @@ func (c *Client) setting(s *Setting) (int, error) {
 		return n, nil
 	}
 	n = len(c.settings) + 1
-	err := c.w.send(&message{Verb: setting, Number: n, Setting: s.with(portable)})
+	err := c.w.send(&message{Verb: setting, Number: n, Setting: s})
 	if !errors.Is(err, errTooLarge) {
 		c.settings[s] = n
 	}

@@ -21,66 +21,66 @@ import (
 // Spec is a process to run for a try. Its ID is the key by which it is started once:
 // to start a known one again means to be told how it ends.
 type Spec struct {
-	ID   string   `json:"id"`
-	Path string   `json:"path,omitempty"` // see process.Spec
-	Args []string `json:"args,omitempty"`
-	Env  []string `json:"env,omitempty"` // NAME=value, in addition to the Setting's
-	Dir  string   `json:"dir,omitempty"`
+	ID   string
+	Path string // see process.Spec
+	Args []string
+	Env  []string // NAME=value, in addition to the Setting's
+	Dir  string
 	// Cookie marks the descendants, see process.Spec.
-	Cookie       string        `json:"cookie,omitempty"`
-	Timeout      time.Duration `json:"timeout,omitempty"` // 0: none
-	Grace        time.Duration `json:"grace,omitempty"`   // 0: process.DefaultGrace
-	KillLeftover bool          `json:"kill_leftover,omitempty"`
+	Cookie       string
+	Timeout      time.Duration // 0: none
+	Grace        time.Duration // 0: process.DefaultGrace
+	KillLeftover bool
 	// MemoryLimit (bytes) and MaxProcesses hold for the process with its descendants, where
 	// the host lets us. 0: none.
-	MemoryLimit  int64    `json:"memory_limit,omitempty"`
-	MaxProcesses int      `json:"max_processes,omitempty"`
-	Log          *Log     `json:"log,omitempty"`     // nil: the output is not logged
-	Head         int      `json:"head,omitempty"`    // bytes of the output's beginning that the Result is to have
-	Secrets      []string `json:"secrets,omitempty"` // what must not be shown, when there is no Setting
+	MemoryLimit  int64
+	MaxProcesses int
+	Log          *Log     // nil: the output is not logged
+	Head         int      // bytes of the output's beginning that the Result is to have
+	Secrets      []string // what must not be shown, when there is no Setting
 	// Setting is what many specs have in common. It is sent once for each pointer and
 	// must not be changed. Nil is an empty one.
-	Setting *Setting `json:"-"`
+	Setting *Setting
 }
 
 // Setting is the environment that many tries share, and the values that must not be
 // shown.
 type Setting struct {
-	Env     []string `json:"env"`
-	Secrets []string `json:"secrets,omitempty"`
+	Env     []string
+	Secrets []string
 }
 
 // Log is the file to which the output goes.
 type Log struct {
-	Path  string `json:"path"`
-	Limit int64  `json:"limit,omitempty"` // bytes of output to keep; 0: all
-	Notes []Note `json:"notes,omitempty"` // before the output
+	Path  string
+	Limit int64  // bytes of output to keep; 0: all
+	Notes []Note // before the output
 	// End adds a last note that says how the process ended. Otherwise more notes follow.
-	End bool `json:"end,omitempty"`
+	End bool
 }
 
 // Note is a line of ours in a log.
 type Note struct {
-	Level string `json:"level"`
-	Text  string `json:"text"`
+	Level string
+	Text  string
 }
 
 // Result is how a try's process ended.
 type Result struct {
-	Outcome run.Outcome `json:"outcome"`
-	Head    []byte      `json:"head,omitempty"`
+	Outcome run.Outcome
+	Head    []byte
 	// From and To say where in the log the output is; To is -1 when nobody knows.
-	From int64 `json:"from,omitempty"`
-	To   int64 `json:"to,omitempty"`
+	From int64
+	To   int64
 	// At is when it ended, in UTC; zero when nobody knows. Keepers of older versions don't tell.
-	At time.Time `json:"at,omitzero"`
+	At time.Time
 }
 
 // Order says how the end of a process that is asked to stop is to be recorded.
 type Order struct {
-	State  run.State  `json:"state"`
-	Reason run.Reason `json:"reason"`
-	Detail string     `json:"detail,omitempty"`
+	State  run.State
+	Reason run.Reason
+	Detail string
 }
 
 // Keeper runs processes. Both a Custodian and a Client are one. Methods are safe for

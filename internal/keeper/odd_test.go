@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -18,17 +17,11 @@ func TestOddBytesArrive(t *testing.T) {
 		}
 		odd = append(odd, string(b))
 	}
+	a, b := ends(t)
 	for _, s := range odd {
-		sent, err := json.Marshal(portable(s))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got string
-		if err := json.Unmarshal(sent, &got); err != nil {
-			t.Fatal(err)
-		}
-		if original(got) != s {
-			t.Fatalf("%q became %q", s, original(got))
+		send(t, a, &message{Verb: setting, Setting: &Setting{Env: []string{s}}})
+		if got := receive(t, b).Setting.Env[0]; got != s {
+			t.Fatalf("%q became %q", s, got)
 		}
 	}
 }
@@ -38,25 +31,18 @@ func TestOddSpecArrives(t *testing.T) {
 		ID: "1", Path: "/\xff", Args: []string{"a", "\xfe", "b"}, Env: []string{"A=\xfd"}, Dir: "\xfc",
 		Secrets: []string{"\xfb"}, Log: &Log{Path: "\xfa", Limit: 3},
 	}
-	sent, err := json.Marshal(s.portable())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got Spec
-	if err := json.Unmarshal(sent, &got); err != nil {
-		t.Fatal(err)
-	}
-	if got = got.original(); !reflect.DeepEqual(got, s) {
+	set := &Setting{Env: []string{"B=\xff"}, Secrets: []string{"\xfe"}}
+	a, b := ends(t)
+	send(t, a, &message{Verb: start, Spec: &s})
+	send(t, a, &message{Verb: setting, Setting: set})
+	send(t, a, &message{Verb: setting})
+	if got := receive(t, b).Spec; !reflect.DeepEqual(*got, s) {
 		t.Errorf("got  %+v\nwant %+v", got, s)
 	}
-	if s.Log.Path != "\xfa" || s.Args[1] != "\xfe" {
-		t.Error("sending changed it")
-	}
-	set := &Setting{Env: []string{"B=\xff"}, Secrets: []string{"\xfe"}}
-	if back := set.with(portable).with(original); !reflect.DeepEqual(back, set) {
+	if back := receive(t, b).Setting; !reflect.DeepEqual(back, set) {
 		t.Errorf("%+v", back)
 	}
-	if (*Setting)(nil).with(portable) != nil {
+	if receive(t, b).Setting != nil {
 		t.Error("no setting became one")
 	}
 }

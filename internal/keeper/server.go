@@ -144,14 +144,13 @@ func (e *session) obey(m *message) bool {
 	c := e.s.c
 	switch m.Verb {
 	case setting:
-		e.settings[m.Number] = m.Setting.with(original)
+		e.settings[m.Number] = m.Setting
 	case start:
 		if m.Spec == nil {
 			return false
 		}
 		m.Spec.Setting = e.settings[m.Number]
-		s := m.Spec.original()
-		c.Start(s, func(r Result) { e.tell(s.ID, r) })
+		c.Start(*m.Spec, func(r Result) { e.tell(m.Spec.ID, r) })
 	case stop:
 		if m.Order != nil {
 			c.Stop(m.ID, *m.Order)

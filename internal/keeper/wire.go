@@ -1,10 +1,10 @@
 package keeper
 
 import (
-	"encoding/binary"
-	"encoding/json"
+	"bufio"
+	"bytes"
+	"encoding/gob"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -18,7 +18,7 @@ import (
 
 // version of the conversation. Both sides name theirs; a side that does not know what
 // the other asks for says so instead of guessing.
-const version = 1
+const version = 2
 
 // maxMessage bounds what a broken or hostile peer can make us allocate. No system takes
 // so much as arguments and environment of a process.
@@ -53,47 +53,57 @@ const (
 
 // message is one of either side: only the fields of its verb are set.
 type message struct {
-	Verb    verb            `json:"verb"`
-	Version int             `json:"version,omitempty"`
-	Build   string          `json:"build,omitempty"`
-	Epoch   int64           `json:"epoch,omitempty"`
-	Number  int             `json:"number,omitempty"` // of a setting
-	Setting *Setting        `json:"setting,omitempty"`
-	Spec    *Spec           `json:"spec,omitempty"`
-	ID      string          `json:"id,omitempty"`
-	Order   *Order          `json:"order,omitempty"`
-	Result  *Result         `json:"result,omitempty"`
-	Fates   map[string]Fate `json:"fates,omitempty"`
-	Other   Fate            `json:"other,omitempty"` // of recorded tasks that are not in Fates
-	Text    string          `json:"text,omitempty"`  // why; of an upgrade the program
-	Done    bool            `json:"done,omitempty"`  // with bye: everything is recorded elsewhere
-
-	Inode uint64 `json:"inode,omitempty"` // of the file that comes with it
+	Verb    verb
+	Version int
+	Build   string
+	Epoch   int64
+	Number  int // of a setting
+	Setting *Setting
+	Spec    *Spec // without its Setting
+	ID      string
+	Order   *Order
+	Result  *Result
+	Fates   map[string]Fate
+	Other   Fate   // of recorded tasks that are not in Fates
+	Text    string // why; of an upgrade the program
+	Done    bool   // with bye: everything is recorded elsewhere
+	Inode   uint64 // of the file that comes with it
 
 	fd   int      // to be sent with it, valid while it is sent; 0 for none
 	file *os.File // that came with it, which the receiver closes; nil when there was no room for it
 }
 
-// wire sends and receives messages on a unix socket: a length of four bytes, JSON, and
-// for custody one file. Sending is safe for concurrent use, receiving is for one goroutine.
+// wire sends and receives messages on a unix socket: a stream of gob, and for custody one
+// file each. Sending is safe for concurrent use, receiving is for one goroutine.
 type wire struct {
 	conn *net.UnixConn
 
-	mu      sync.Mutex // guards the four below; senders add to queue, one of them writes
-	queue   []byte
+	mu      sync.Mutex // guards the five below; senders add to queue, one of them writes
+	encoder *gob.Encoder
+	queue   queue
 	writing bool
 	written sync.Cond // told when nobody writes any more
 	failed  error
 
-	in    []byte // received and not decoded yet
-	spare []byte
-	files []*os.File
-	oob   []byte
+	decoder *gob.Decoder
+	room    int // bytes that the next message may still have
+	files   []*os.File
+	oob     []byte
+}
+
+// queue is encoded and not written yet.
+type queue []byte
+
+func (q *queue) Write(b []byte) (int, error) {
+	*q = append(*q, b...)
+	return len(b), nil
 }
 
 func newWire(conn *net.UnixConn) *wire {
-	w := &wire{conn: conn, oob: make([]byte, unix.CmsgSpace(4*64)), spare: make([]byte, 64<<10)}
+	w := &wire{conn: conn, oob: make([]byte, unix.CmsgSpace(4*64))}
 	w.written.L = &w.mu
+	w.encoder = gob.NewEncoder(&w.queue)
+	w.decoder = gob.NewDecoder(bufio.NewReaderSize(w, 64<<10))
 	return w
 }
 
@@ -101,27 +111,29 @@ func (w *wire) close() {
 	_ = w.conn.Close()
 }
 
-// send queues a message and returns; an error of an earlier one is told. A file is sent
-// at once, so that it is underway when send returns: that may take until the other side
-// reads, or close is called.
+// send sends a message; an error of an earlier one is told. What the other side has no room
+// for yet is queued, except for a file: that is underway when send returns, which may take
+// until the other side reads, or close is called.
 func (w *wire) send(m *message) error {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if len(body) > maxMessage {
-		return errTooLarge
-	}
-	frame := make([]byte, 4, 4+len(body))
-	binary.BigEndian.PutUint32(frame, uint32(len(body)))
-	frame = append(frame, body...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	before := len(w.queue)
+	if err := w.encoder.Encode(m); err != nil {
+		return err
+	}
+	if len(w.queue)-before > maxMessage { // the first one, which explains the types, never is
+		w.queue = w.queue[:before]
+		return errTooLarge
+	}
 	if m.fd > 0 {
+		frame := bytes.Clone(w.queue[before:])
+		w.queue = w.queue[:before]
 		return w.sendFile(frame, m.fd)
 	}
-	w.queue = append(w.queue, frame...)
-	if !w.writing && w.failed == nil {
+	if w.writing || w.failed != nil {
+		return w.failed
+	}
+	if w.writeNow(); len(w.queue) > 0 && w.failed == nil {
 		w.writing = true
 		go func() {
 			w.mu.Lock()
@@ -130,6 +142,29 @@ func (w *wire) send(m *message) error {
 		}()
 	}
 	return w.failed
+}
+
+// writeNow writes as much of the queue as the other side has room for: another goroutine
+// would take its time to begin. Call it with mu held.
+func (w *wire) writeNow() {
+	var n int
+	raw, err := w.conn.SyscallConn()
+	if err == nil {
+		err = failpoint.Err("keeper.send")
+	}
+	if err == nil {
+		closed := raw.Write(func(fd uintptr) bool {
+			n, err = unix.Write(int(fd), w.queue)
+			return true
+		})
+		err = errors.Join(err, closed)
+	}
+	switch {
+	case err == nil:
+		w.queue = w.queue[n:]
+	case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
+		w.fail(err)
+	}
 }
 
 // flush writes the queue. Call it with mu held, which it gives up while it writes: what
@@ -198,53 +233,34 @@ func (w *wire) fail(err error) {
 }
 
 // receive returns the next message. After an error there is none any more.
-func (w *wire) receive() (m *message, err error) {
-	defer func() {
-		if err != nil {
-			w.dropFiles()
-		}
-	}()
-	for {
-		if m, err := w.decode(); m != nil || err != nil {
-			return m, err
-		}
-		n, oobn, _, _, err := w.conn.ReadMsgUnix(w.spare, w.oob)
-		if oobn > 0 {
-			w.takeFiles(w.oob[:oobn])
-		}
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return nil, io.EOF
-		}
-		w.in = append(w.in, w.spare[:n]...)
-	}
-}
-
-// decode takes a message from what was received, nil when there is no whole one.
-func (w *wire) decode() (*message, error) {
-	if len(w.in) < 4 {
-		return nil, nil //nolint:nilnil // nothing yet is no error
-	}
-	size := binary.BigEndian.Uint32(w.in)
-	if size > maxMessage {
-		return nil, fmt.Errorf("a message of %d bytes", size)
-	}
-	end := 4 + int(size)
-	if len(w.in) < end {
-		return nil, nil //nolint:nilnil // as above
-	}
+func (w *wire) receive() (*message, error) {
+	w.room = maxMessage
 	m := &message{}
-	err := json.Unmarshal(w.in[4:end], m)
-	w.in = w.in[:copy(w.in, w.in[end:])]
-	if err != nil {
+	if err := w.decoder.Decode(m); err != nil {
+		w.dropFiles()
 		return nil, err
 	}
 	if m.Verb == custody && len(w.files) > 0 {
 		m.file, w.files = w.files[0], w.files[1:]
 	}
 	return m, nil
+}
+
+// Read is for the decoder. It keeps the files that come with what it reads.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.room <= 0 {
+		return 0, errTooLarge
+	}
+	n, oobn, _, _, err := w.conn.ReadMsgUnix(b, w.oob)
+	if oobn > 0 {
+		w.takeFiles(w.oob[:oobn])
+	}
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	n = max(n, 0)
+	w.room -= n
+	return n, err
 }
 
 func (w *wire) dropFiles() {

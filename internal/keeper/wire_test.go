@@ -1,8 +1,8 @@
 package keeper
 
 import (
-	"encoding/binary"
-	"encoding/json"
+	"bytes"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -53,18 +53,21 @@ func receive(t *testing.T, w *wire) *message {
 	return m
 }
 
-func frame(t *testing.T, m *message) []byte {
+func frames(t *testing.T, all ...*message) []byte {
 	t.Helper()
-	body, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
+	var b bytes.Buffer
+	e := gob.NewEncoder(&b)
+	for _, m := range all {
+		if err := e.Encode(m); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
+	return b.Bytes()
 }
 
 // TestFramesInPieces: a stream is cut anywhere.
 func TestFramesInPieces(t *testing.T) {
-	both := append(frame(t, &message{Verb: kill, ID: "first"}), frame(t, &message{Verb: forget, ID: "second"})...)
+	both := frames(t, &message{Verb: kill, ID: "first"}, &message{Verb: forget, ID: "second"})
 	for cut := range len(both) + 1 {
 		a, b := ends(t)
 		var got []string
@@ -90,19 +93,28 @@ func TestFramesInPieces(t *testing.T) {
 	}
 }
 
-// TestResultOfAnOlderKeeper: one that does not tell when a process ended is understood.
+// TestResultOfAnOlderKeeper: one that does not tell when a process ended is understood, and
+// one that tells more than we know, too.
 func TestResultOfAnOlderKeeper(t *testing.T) {
+	type older struct{ To int64 }
+	type newer struct {
+		To   int64
+		At   time.Time
+		Fuel map[string]int
+	}
 	at := time.Date(2026, 11, 22, 12, 0, 0, 5, time.UTC)
-	for text, want := range map[string]time.Time{
-		`{"outcome":{"State":"SUCCESS"},"to":7}`:                                       {},
-		`{"outcome":{"State":"SUCCESS"},"to":7,"at":"2026-11-22T12:00:00.000000005Z"}`: at,
+	for _, tt := range []struct {
+		told any
+		want time.Time
+	}{
+		{struct{ Result older }{older{7}}, time.Time{}},
+		{struct{ Result newer }{newer{7, at, map[string]int{"l": 3}}}, at},
 	} {
-		var r Result
-		if err := json.Unmarshal([]byte(text), &r); err != nil || r.To != 7 || r.At != want {
-			t.Errorf("%s: %+v, %v", text, r, err)
-		}
-		if back, err := json.Marshal(r); err != nil || strings.Contains(string(back), `"at"`) != !want.IsZero() {
-			t.Errorf("%s: %s, %v", text, back, err)
+		var b bytes.Buffer
+		var m message
+		err := errors.Join(gob.NewEncoder(&b).Encode(tt.told), gob.NewDecoder(&b).Decode(&m))
+		if err != nil || m.Result.To != 7 || m.Result.At != tt.want {
+			t.Errorf("%+v: %+v, %v", tt.told, m.Result, err)
 		}
 	}
 }
@@ -120,7 +132,7 @@ func TestLostHasNoEnd(t *testing.T) {
 func TestFrameBytewise(t *testing.T) {
 	a, b := ends(t)
 	go func() {
-		for _, c := range frame(t, &message{Verb: stop, ID: "x", Order: &Order{State: run.Cancelled, Reason: "r", Detail: "why"}}) {
+		for _, c := range frames(t, &message{Verb: stop, ID: "x", Order: &Order{State: run.Cancelled, Reason: "r", Detail: "why"}}) {
 			_, _ = a.conn.Write([]byte{c})
 		}
 	}()
@@ -129,26 +141,32 @@ func TestFrameBytewise(t *testing.T) {
 }
 
 func TestBadFrames(t *testing.T) {
+	whole := string(frames(t, &message{Verb: kill, ID: "x"}))
 	for name, tt := range map[string]struct {
 		sent string
 		want string
 	}{
-		"too large": {"\x01\x00\x00\x01", "a message of 16777217 bytes"},
-		"no JSON":   {"\x00\x00\x00\x02{]", "invalid character ']' looking for beginning of object key string"},
-		"cut off":   {"\x00\x00\x00\x02{", "EOF"},
+		"too large": {string(frames(t, &message{Verb: kill, Text: strings.Repeat("x", maxMessage+128<<10)})), errTooLarge.Error()},
+		"no gob":    {"\x02{]", "gob: duplicate type received"},
+		"cut off":   {whole[:len(whole)-1], "EOF"},
 	} {
 		a, b := ends(t)
-		_, _ = a.conn.Write([]byte(tt.sent))
-		a.close()
+		go func() {
+			_, _ = a.conn.Write([]byte(tt.sent))
+			a.close()
+		}()
 		m, err := b.receive()
 		if err == nil || !strings.HasSuffix(err.Error(), tt.want) {
-			t.Errorf("%s: %+v, %v", name, m, err)
+			t.Errorf("%s: %.99s, %v", name, fmt.Sprint(m), err)
 		}
+		b.close() // a may be writing still
 	}
 }
 
 func TestTooLargeIsNotSent(t *testing.T) {
 	a, b := ends(t)
+	send(t, a, &message{Verb: kill, ID: "first"})
+	receive(t, b)
 	if err := a.send(&message{Verb: kill, Text: strings.Repeat("x", maxMessage)}); !errors.Is(err, errTooLarge) {
 		t.Error(err)
 	}
