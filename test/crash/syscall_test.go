@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
@@ -35,10 +36,33 @@ func (i injection) String() string {
 	return fmt.Sprintf("%s:error=%s:when=%d", i.call, i.errno, i.n)
 }
 
-// possible says whether a system may answer so. To a write it says EAGAIN only when it will
-// tell later that it can go on; Go's runtime relies on that for its sockets and to wake
-// itself up, and would wait for ever.
-func (i injection) possible() bool { return i.call != "write" || i.errno != "EAGAIN" }
+// toFiles says whether only what is done to files may be answered so. A write to a socket, a
+// pipe or an event counter gets EAGAIN only when the system will tell later that it can go
+// on; Go's runtime relies on that to wake itself up, and would wait for ever.
+func (i injection) toFiles() bool { return i.call == "write" && i.errno == "EAGAIN" }
+
+// counted is the name under which countCalls has the calls that may fail.
+func (i injection) counted() string {
+	if i.toFiles() {
+		return fileWrite
+	}
+	return i.call
+}
+
+// where are the options by which strace looks only at the calls that may fail.
+func (i injection) where(p *place, f *flow) (options []string) {
+	if !i.toFiles() {
+		return nil
+	}
+	paths := []string{p.path("ledger"), joblog.AppPath(p.path("logs"), "crash"), joblog.MainPath(p.path("logs"), "crash", theRun)}
+	for _, j := range f.Jobs {
+		paths = append(paths, joblog.JobPath(p.path("logs"), "crash", j.ID, theRun))
+	}
+	for _, path := range paths {
+		options = append(options, "-P", path)
+	}
+	return options
+}
 
 // injectedFlow is 20 jobs that use nothing but their shell, and write to the ledger again
 // when that fails once.
@@ -106,12 +130,10 @@ func injections(t *testing.T) (all []injection) {
 	r := rand.New(rand.NewPCG(*seed, 3))
 	for _, call := range calls {
 		for _, e := range errnos {
-			one := r.IntN(max(1, counts[call]))
-			for n := range counts[call] {
+			there := counts[injection{call, e, 0}.counted()]
+			one := r.IntN(max(1, there))
+			for n := range there {
 				i := injection{call, e, n + 1}
-				if !i.possible() {
-					continue
-				}
 				if *long || *only == i.String() || *only == "" && n == one {
 					all = append(all, i)
 				}
@@ -133,7 +155,7 @@ func countCalls() (map[string]int, error) {
 		return nil, err
 	}
 	trace := filepath.Join(p.out, "trace")
-	e, err := p.begin(nil, "strace", "-ff", "-qq", "-o", trace, "-e", "signal=none", "-e", "trace="+strings.Join(calls, ","), program, "run", "flow.json", "-q")
+	e, err := p.begin(nil, "strace", "-ff", "-qq", "-y", "-o", trace, "-e", "signal=none", "-e", "trace="+strings.Join(calls, ","), program, "run", "flow.json", "-q")
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +172,22 @@ func countCalls() (map[string]int, error) {
 		own := make(map[string]int)
 		for _, m := range callName.FindAllStringSubmatch(string(b), -1) {
 			own[m[1]]++
-			counts[m[1]] = max(counts[m[1]], own[m[1]])
+			if m[1] == "write" && strings.HasPrefix(m[2], p.dir) {
+				own[fileWrite]++
+			}
+		}
+		for call, n := range own {
+			counts[call] = max(counts[call], n)
 		}
 	}
 	return counts, err
 }
 
-var callName = regexp.MustCompile(`(?m)^([a-z0-9]+)\(`)
+// callName matches a call, and the file that is its first argument.
+var callName = regexp.MustCompile(`(?m)^([a-z0-9]+)\((?:\d+<([^>]*)>)?`)
+
+// fileWrite counts the writes to files of the place.
+const fileWrite = "write to a file"
 
 // play runs the workflow with the call failing, and resumes it without.
 func (i injection) play() (*play, error) {
@@ -169,7 +200,8 @@ func (i injection) play() (*play, error) {
 	if err := os.WriteFile(p.path("flow.json"), p.flow.file(p.dir), 0o600); err != nil {
 		return nil, err
 	}
-	e, err := p.begin(nil, "strace", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "inject="+i.String(), program, "run", "flow.json", "-q")
+	strace := append([]string{"strace", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "inject=" + i.String()}, i.where(pl, &p.flow)...)
+	e, err := p.begin(nil, append(strace, program, "run", "flow.json", "-q")...)
 	if err != nil {
 		return nil, err
 	}
