@@ -282,3 +282,23 @@ func sameGrants(t *testing.T, got, want []Grant) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 }
+
+func TestProviderName(t *testing.T) {
+	for _, tt := range []struct{ claim, subject, want string }{
+		{"ann", Subject("https://id.example.org", "1"), ""},
+		{"ann", Subject("https://id.example.org", "2"), ""},
+		{"ann", Subject("https://id.example.com", "1"), ""},
+		{"a+n/ü", "x", "oidc+a_n___."},
+		{"", "x", "oidc+."},
+		{strings.Repeat("x", 500), "x", "oidc+" + strings.Repeat("x", 48) + "."},
+	} {
+		got := ProviderName(tt.claim, tt.subject)
+		if CheckName("user", got) != nil || len(got) > MaxName || !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%q: %s", tt.claim, got)
+		}
+	}
+	a, b, c := ProviderName("ann", "p 1"), ProviderName("ann", "p 2"), ProviderName("bob", "p 1")
+	if a == b || a[len(a)-providerTag:] != c[len(c)-providerTag:] || CheckNewUser(a) == nil || CheckNewUser(Local) == nil || CheckNewUser("ann") != nil || CheckNewUser("a b") == nil {
+		t.Error(a, b, c)
+	}
+}

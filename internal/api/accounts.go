@@ -83,11 +83,8 @@ func (s *server) addUser(ctx context.Context, in *addUserIn) (*addUserOut, error
 	callOf(ctx).object = "user " + in.Body.Name
 	now := s.Now().UTC()
 	u := store.User{Name: in.Body.Name, Created: now, Changed: now, Revision: 1}
-	if err := access.CheckName("user", u.Name); err != nil {
+	if err := access.CheckNewUser(u.Name); err != nil {
 		return nil, err
-	}
-	if u.Name == localUser {
-		return nil, fault.New(fault.Usage, "%q is the name of whoever started the service", localUser)
 	}
 	var err error
 	if u.Grants, err = validGrants(in.Body.Grants); err != nil {
@@ -98,7 +95,7 @@ func (s *server) addUser(ctx context.Context, in *addUserIn) (*addUserOut, error
 			return nil, err
 		}
 	}
-	if err := s.Accounts.AddUser(ctx, u); err != nil {
+	if err := recorded(ctx, s.Accounts.AddUser(ctx, u, s.entry(ctx))); err != nil {
 		return nil, err
 	}
 	return &addUserOut{http.StatusCreated, wire.UserOf(&u)}, nil
@@ -144,13 +141,13 @@ func (s *server) changeUser(ctx context.Context, in *changeUserIn) (*userOut, er
 		u.Disabled = *in.Body.Disabled
 	}
 	u.Changed = s.Now().UTC()
-	u, err = s.Accounts.SetUser(ctx, u)
-	return &userOut{wire.UserOf(&u)}, err
+	u, err = s.Accounts.SetUser(ctx, u, s.entry(ctx))
+	return &userOut{wire.UserOf(&u)}, recorded(ctx, err)
 }
 
 func (s *server) deleteUser(ctx context.Context, in *UserPath) (*struct{}, error) {
 	callOf(ctx).object = "user " + in.User
-	return nil, s.Accounts.DeleteUser(ctx, in.User)
+	return nil, recorded(ctx, s.Accounts.DeleteUser(ctx, in.User, s.entry(ctx)))
 }
 
 type changePasswordIn struct{ Body wire.ChangePassword }
@@ -160,8 +157,8 @@ type changePasswordIn struct{ Body wire.ChangePassword }
 func (s *server) changePassword(ctx context.Context, in *changePasswordIn) (*struct{}, error) {
 	c := callOf(ctx)
 	c.object = "user " + c.who.User
-	if c.who.User == localUser {
-		return nil, fault.New(fault.Usage, "%s has no password", localUser)
+	if isStarter(c.who) {
+		return nil, fault.New(fault.Usage, "%s has no password", c.who.User)
 	}
 	if _, err := s.byPassword(ctx, c.from, c.who.User, in.Body.Old); err != nil {
 		if fault.CodeOf(err) == fault.Unauthorized {
@@ -177,8 +174,8 @@ func (s *server) changePassword(ctx context.Context, in *changePasswordIn) (*str
 		return nil, err
 	}
 	u.Changed = s.Now().UTC()
-	_, err = s.Accounts.SetUser(ctx, u)
-	return nil, err
+	_, err = s.Accounts.SetUser(ctx, u, s.entry(ctx))
+	return nil, recorded(ctx, err)
 }
 
 type tokensOut struct{ Body wire.Tokens }
@@ -219,8 +216,8 @@ type addTokenOut struct {
 // must not make a mightier one.
 func (s *server) addOwnToken(ctx context.Context, in *addTokenIn) (*addTokenOut, error) {
 	c := callOf(ctx)
-	if c.who.User == localUser {
-		return nil, fault.New(fault.Usage, "%s has no tokens", localUser).WithHint("add a user, and make a token of that")
+	if isStarter(c.who) {
+		return nil, fault.New(fault.Usage, "%s has no tokens", c.who.User).WithHint("add a user, and make a token of that")
 	}
 	return s.addToken(ctx, c.who.User, c.who.Grants, in.Body)
 }
@@ -257,7 +254,7 @@ func (s *server) addToken(ctx context.Context, user string, most []access.Grant,
 	text, id, hash := access.NewToken()
 	now := s.Now().UTC()
 	t := store.Token{ID: id, User: user, Name: in.Name, Hash: hash, Grants: asked, Created: now, Expires: now.Add(life)}
-	if err := s.Accounts.AddToken(ctx, t); err != nil {
+	if err := recorded(ctx, s.Accounts.AddToken(ctx, t, s.entry(ctx))); err != nil {
 		return nil, err
 	}
 	return &addTokenOut{http.StatusCreated, wire.MadeToken{Token: wire.TokenOf(&t), Text: text}}, nil
@@ -304,7 +301,7 @@ func (s *server) revoke(ctx context.Context, user, id string) error {
 	if t.User != user {
 		return store.ErrNoToken(id)
 	}
-	return s.Accounts.RevokeToken(ctx, id, s.Now().UTC())
+	return recorded(ctx, s.Accounts.RevokeToken(ctx, id, s.Now().UTC(), s.entry(ctx)))
 }
 
 type auditIn struct {

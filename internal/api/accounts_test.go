@@ -1,19 +1,27 @@
 package api_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"os/user"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/executionerhq/executioner/internal/access"
 	"github.com/executionerhq/executioner/internal/api"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/store/memstore"
 )
 
 func TestUsers(t *testing.T) {
@@ -54,6 +62,7 @@ func TestUsers(t *testing.T) {
 		{http.MethodPost, "/api/v1/users/bob/tokens", wire.NewToken{Name: "t"}, fault.NotFound},
 		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "ann"}, fault.Conflict},
 		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "local"}, fault.Usage},
+		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "oidc+ann"}, fault.Usage},
 		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "a b"}, fault.Usage},
 		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "cat", Password: short}, fault.Usage},
 		{http.MethodPost, "/api/v1/users", wire.NewUser{Name: "cat", Grants: odd}, fault.Usage},
@@ -151,18 +160,18 @@ func TestAudit(t *testing.T) {
 	var got []string
 	for _, e := range es {
 		got = append(got, strings.Join([]string{e.Who, string(e.Via), e.Action, e.Object, e.Application, string(e.Result)}, "|"))
-		if e.From == "" || e.At.IsZero() || strings.Contains(e.Detail, canary) || strings.ContainsAny(e.Object+e.Detail, "\n\r\x1b") {
+		if e.Request == "" || e.From == "" || e.At.IsZero() || strings.Contains(e.Detail, canary) || strings.ContainsAny(e.Object+e.Detail, "\n\r\x1b") {
 			t.Errorf("got %+v", e)
 		}
 	}
 	want := []string{
-		"local|socket|run.submit|run 1|one|ok",
+		owner(t) + "|socket|run.submit|run 1|one|ok",
 		"ann|token|run.read|run 1|one|denied",
 		"ann|token|run.cancel|run 1|one|denied",
 		"ann|token|audit.read|||denied",
 		"||run.read|||denied",
-		"local|socket|user.manage|user bad name||failed",
-		"local|socket|user.manage|user eve||ok",
+		owner(t) + "|socket|user.manage|user bad name||failed",
+		owner(t) + "|socket|user.manage|user eve||ok",
 		"eve|password|login|user eve||ok",
 		"||login|user eve||denied",
 	}
@@ -183,6 +192,103 @@ func TestAudit(t *testing.T) {
 			t.Errorf("got %+v", p)
 		}
 	}
+}
+
+// owner is who comes by the socket.
+func owner(t testing.TB) string {
+	t.Helper()
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "local:" + u.Username
+}
+
+// silent are accounts whose audit log takes nothing but what comes with a change.
+type silent struct{ *memstore.Store }
+
+func (silent) AddAudit(context.Context, ...store.AuditEntry) (int64, error) {
+	return 0, errors.New("it takes nothing")
+}
+
+// What is changed and the entry that tells of it are recorded together: here nothing else is.
+func TestChangesComeWithTheirEntry(t *testing.T) {
+	s := newSite(t, func(c *api.Config) {
+		c.Schedules = hourly{}
+		c.Accounts = silent{c.Accounts.(*memstore.Store)}
+	})
+	noon := s.now().UTC().Truncate(time.Hour)
+	s.must(s.st.ChangeSchedule(t.Context(), store.ScheduleChange{Schedule: store.Schedule{ID: "load/x", Workflow: "load", Name: "x", Application: "one", Decided: noon}}))
+	c := s.local()
+	made := wire.MadeToken{}
+	var asked []string
+	does := func(method, path string, body any) {
+		t.Helper()
+		a := c.do(method, path, body)
+		if a.status/100 != 2 {
+			t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+		}
+		asked = append(asked, a.header.Get("X-Request-Id"))
+		if strings.HasSuffix(path, "/tokens") {
+			s.must(json.Unmarshal(a.body, &made))
+		}
+	}
+	yes := true
+	does(http.MethodPost, "/api/v1/users", wire.NewUser{Name: "ann", Password: password, Grants: []access.Grant{{Role: access.Viewer}}})
+	does(http.MethodPost, "/api/v1/login", wire.Login{User: "ann", Password: password})
+	does(http.MethodPost, "/api/v1/users/ann/tokens", wire.NewToken{Name: "ci"})
+	does(http.MethodDelete, "/api/v1/users/ann/tokens/"+made.ID, nil)
+	does(http.MethodPatch, "/api/v1/users/ann", wire.ChangeUser{Disabled: &yes})
+	does(http.MethodDelete, "/api/v1/users/ann", nil)
+	does(http.MethodPut, "/api/v1/workflows/nightly", wire.Register{Source: s.flow("one", "a: x")})
+	does(http.MethodPost, "/api/v1/workflows/nightly/disable", nil)
+	does(http.MethodPost, "/api/v1/workflows/nightly/enable", nil)
+	does(http.MethodPost, "/api/v1/schedules/load/x/pause", nil)
+	does(http.MethodPost, "/api/v1/schedules/load/x/resume", nil)
+	does(http.MethodPost, "/api/v1/schedules/load/x/run", nil)
+	does(http.MethodPost, "/api/v1/schedules/load/x/backfill", wire.Backfill{From: noon.Add(-2 * time.Hour).Format(time.RFC3339), To: noon.Format(time.RFC3339)})
+	es, err := s.st.Audit(t.Context(), store.AuditFilter{})
+	s.must(err)
+	slices.Reverse(es)
+	var got []string
+	for i, e := range es {
+		if i < len(asked) && e.Request != asked[i] || e.Result != store.Done {
+			t.Errorf("%+v is not of request %s", e, asked[i])
+		}
+		got = append(got, e.Who+"|"+e.Action+"|"+e.Object+"|"+e.Application)
+	}
+	me := owner(t)
+	want := []string{
+		me + "|user.manage|user ann|", "ann|login|user ann|", me + "|user.manage|token ci of user ann|", me + "|user.manage|token " + made.ID + " of user ann|",
+		me + "|user.manage|user ann|", me + "|user.manage|user ann|", me + "|workflow.write|workflow nightly|one", me + "|workflow.enable|workflow nightly|one",
+		me + "|workflow.enable|workflow nightly|one", me + "|workflow.write|schedule load/x|one", me + "|workflow.write|schedule load/x|one",
+		me + "|run.submit|schedule load/x|one", me + "|run.submit|schedule load/x|one",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A run leads to the request that asked for it, in the answer, the audit log and what is stored.
+func TestRequestOfARun(t *testing.T) {
+	s := newSite(t)
+	asked := func(path string, body any) {
+		t.Helper()
+		a := s.local().do(http.MethodPost, path, body)
+		s.local().good(a, nil)
+		r, err := s.st.Run(t.Context(), 1)
+		s.must(err)
+		opt, err := runs.StoredOptions(r)
+		s.must(err)
+		es, err := s.st.Audit(t.Context(), store.AuditFilter{Limit: 1})
+		s.must(err)
+		if id := a.header.Get("X-Request-Id"); id == "" || opt.Request != id || es[0].Request != id || es[0].Object != "run 1" {
+			t.Errorf("%s: the answer is of request %q, the attempt of %q, the entry %+v", path, id, opt.Request, es[0])
+		}
+	}
+	asked("/api/v1/runs?wait=30s", wire.Submit{Flow: wire.Flow{Source: s.flow("one", "bad: x")}})
+	asked("/api/v1/runs/1/resume?wait=30s", wire.Resume{FailedOnly: true})
+	asked("/api/v1/runs/1/jobs/bad/retry", nil)
 }
 
 func TestWorkflows(t *testing.T) {

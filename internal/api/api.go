@@ -191,6 +191,7 @@ type server struct {
 	bodies   bodies
 	peopled  atomic.Bool // there are users, so that Token is of no use any more
 	uid      int
+	owner    string // whoever has that uid
 	patterns *http.ServeMux
 	openapi  []byte
 }
@@ -212,7 +213,7 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Passwords = access.NewPasswords(0)
 	}
 	s := &server{
-		Config: cfg, uid: os.Getuid(), patterns: http.NewServeMux(),
+		Config: cfg, uid: os.Getuid(), owner: owner(os.Getuid()), patterns: http.NewServeMux(),
 		limits: newLimits(cfg.Limits, cfg.Now), streams: newStreams(cfg.Limits), verified: newVerified(cfg.Now), maskers: newMaskers(),
 	}
 	s.feed = &feed{s: s}

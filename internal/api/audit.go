@@ -13,7 +13,28 @@ import (
 // maxAuditText is how long a text of an audit entry may be, in bytes.
 const maxAuditText = 500
 
-// audit records a change, or a try that was denied. What was read is not recorded.
+// entry is what the audit log has of the call: that it was done. Who changes something hands it
+// to the store, which records both or neither.
+func (s *server) entry(ctx context.Context) store.AuditEntry {
+	c := callOf(ctx)
+	e := store.AuditEntry{
+		At: s.Now().UTC(), Who: c.who.User, Via: c.who.Via, From: short(c.address), Action: short(c.action), Object: short(c.object),
+		Application: short(c.application), Result: store.Done, Detail: short(c.detail), Request: c.id,
+	}
+	if c.registered != "" {
+		e.Detail = short("workflow " + c.registered)
+	}
+	return e
+}
+
+// recorded notes that the store has the entry of the call, unless it failed, and returns err.
+func recorded(ctx context.Context, err error) error {
+	callOf(ctx).recorded = err == nil
+	return err
+}
+
+// audit records a change that was not recorded with what it changed, or a try that was denied.
+// What was read is not recorded.
 func (s *server) audit(ctx context.Context, row *route, status int) {
 	c := callOf(ctx)
 	result := resultOf(c, status)
@@ -23,18 +44,17 @@ func (s *server) audit(ctx context.Context, row *route, status int) {
 	if codeOf(c.failed) == fault.RateLimited {
 		return // who is too fast must not fill the log
 	}
-	e := store.AuditEntry{
-		At: s.Now().UTC(), Who: c.who.User, Via: c.who.Via, From: short(c.address), Action: short(c.action), Object: short(c.object),
-		Application: short(c.application), Result: result,
+	if c.recorded && result == store.Done {
+		return
 	}
-	if c.registered != "" {
-		e.Detail = short("workflow " + c.registered)
-	}
+	e := s.entry(ctx)
+	e.Result = result
 	if c.failed != nil {
 		e.Detail = short(string(codeOf(c.failed)) + ": " + c.failed.Error())
 	}
 	if _, err := s.Accounts.AddAudit(context.WithoutCancel(ctx), e); err != nil {
-		s.Log.ErrorContext(ctx, "the audit log can't be written", slogError(err), "action", e.Action, "object", e.Object, "who", e.Who)
+		s.Log.ErrorContext(ctx, "the audit log can't be written", slogError(err), slogRequest(e.Request), "who", e.Who, "via", e.Via,
+			"from", e.From, "action", e.Action, "object", e.Object, "application", e.Application, "result", e.Result, "detail", e.Detail)
 	}
 }
 

@@ -206,7 +206,7 @@ func TestTheTokenOfTheStart(t *testing.T) {
 	s := newSite(t, func(c *api.Config) { c.Token = secret })
 	var who wire.Session
 	s.bearer(secret).get("/api/v1/session", &who)
-	if who.User != "local" || len(who.Grants) != 1 || who.Grants[0].Role != access.Admin {
+	if who.User != access.Local || len(who.Grants) != 1 || who.Grants[0].Role != access.Admin {
 		t.Errorf("got %+v", who)
 	}
 	for _, text := range []string{secret[:42], secret + "A", "", access.NewSecret()} {

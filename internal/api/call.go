@@ -31,6 +31,8 @@ type call struct {
 	action      string
 	object      string
 	application string
+	detail      string
+	recorded    bool   // that it was done is in the log already: see recorded
 	registered  string // the version of a registered workflow that it is about, as NAME@VERSION
 	failed      error  // how it ended, when not well
 	hidden      bool   // it is about something that is not there for this caller
@@ -67,10 +69,13 @@ const fromSocket = "socket"
 // wholeAddress returns where a request came from, as people want to know it.
 func wholeAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return fromSocket
+	if err == nil {
+		return host
 	}
-	return host
+	if p := peerOf(r.Context()); p.known {
+		return fromSocket + " uid " + strconv.Itoa(p.uid)
+	}
+	return fromSocket
 }
 
 // addressOf returns where a request came from, as it is counted: IPv6 by network, as one

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,16 +13,28 @@ import (
 	"github.com/executionerhq/executioner/internal/store"
 )
 
-// localUser is who whoever started the service is.
-const localUser = "local"
-
 // usedEvery is how often the last use of a token is recorded.
 const usedEvery = time.Minute
 
 // starter is the principal of whoever started the service: the user of the operating system
 // who could do anything with its database and its processes in any case.
-func starter(via access.Via) access.Principal {
-	return access.Principal{User: localUser, Via: via, Grants: []access.Grant{{Role: access.Admin}}}
+func starter(name string, via access.Via) access.Principal {
+	return access.Principal{User: name, Via: via, Grants: []access.Grant{{Role: access.Admin}}}
+}
+
+// isStarter reports whether somebody is whoever started the service, who has no account.
+func isStarter(who access.Principal) bool {
+	return who.User == access.Local || strings.HasPrefix(who.User, access.Local+":")
+}
+
+// owner returns what the user is called whom this process belongs to: local:NAME, or by number
+// where there is no name.
+func owner(uid int) string {
+	id := strconv.Itoa(uid)
+	if u, err := user.LookupId(id); err == nil && u.Username != "" {
+		return access.Local + ":" + u.Username
+	}
+	return access.Local + ":" + id
 }
 
 // identify finds out who asks. What proves nothing is an error even where nothing would
@@ -47,7 +61,7 @@ func (s *server) prove(r *http.Request, c *call) (err error) {
 		return s.bySession(r.Context(), c, secret)
 	}
 	if p := peerOf(r.Context()); p.known && p.uid == s.uid {
-		c.who, c.local = starter(access.ViaSocket), true
+		c.who, c.local = starter(s.owner, access.ViaSocket), true
 		return nil
 	}
 	return access.ErrUnauthorized()
@@ -105,7 +119,7 @@ func (s *server) byStart(ctx context.Context) (access.Principal, error) {
 		s.peopled.Store(true) // for good, also when they are removed
 		return access.Principal{}, access.ErrUnauthorized()
 	}
-	return starter(access.ViaToken), nil
+	return starter(access.Local, access.ViaToken), nil
 }
 
 // unknown makes of an account that is not there somebody who is not known.

@@ -2,12 +2,12 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,7 +28,7 @@ type OIDC struct {
 	ClientID     string // of this service there
 	ClientSecret string // of this service there
 	RedirectURL  string // of this service: https://…/callback
-	UserClaim    string // names a user
+	UserClaim    string // names a user, for people to read: see access.ProviderName
 	GroupsClaim  string // lists a user's groups
 	// Grants are what the members of a group may do. Nobody may do what no group grants.
 	Grants []GroupGrant
@@ -44,10 +44,6 @@ type GroupGrant struct {
 	Group string
 	Grant access.Grant
 }
-
-// oidcPrefix is what the names of users begin with that log in there, so that none can be
-// taken for another user of the same name.
-const oidcPrefix = "oidc+"
 
 // found returns the provider, asking it for its settings the first time.
 func (o *OIDC) found(ctx context.Context) (*oidc.Provider, error) {
@@ -133,41 +129,23 @@ func (s *server) arrived(w http.ResponseWriter, r *http.Request, c *call) error 
 	if err != nil {
 		return err
 	}
-	claims, err := s.OIDC.claims(r.Context(), r.URL.Query().Get("code"), a)
+	subject, claims, err := s.OIDC.claims(r.Context(), r.URL.Query().Get("code"), a)
 	if err != nil {
 		return err
 	}
-	u, err := s.OIDC.user(claims)
-	if err != nil {
-		if e := s.withdraw(r.Context(), u); e != nil {
-			return e
-		}
-		return err
-	}
-	c.object = "user " + u.Name
+	u := s.OIDC.user(subject, claims)
+	c.object, c.detail = "user "+u.Name, u.Subject
 	if u, err = s.known(r.Context(), u); err != nil {
 		return err
 	}
+	c.object = "user " + u.Name
+	if len(u.Grants) == 0 {
+		return fault.New(fault.Forbidden, "no group of user %s may do anything here", u.Name).
+			WithHint("an administrator can grant a group something in the settings: oidc.grants")
+	}
 	c.who = access.Principal{User: u.Name, Via: access.ViaOIDC, Grants: u.Grants}
+	c.detail += ", as " + strings.Join(access.Texts(u.Grants), ", ")
 	_, err = s.beginSession(w, r, u.Name, access.ViaOIDC)
-	return err
-}
-
-// withdraw takes from a user whom no group grants anything what they were granted before:
-// sessions end, and tokens are good for nothing.
-func (s *server) withdraw(ctx context.Context, u store.User) error {
-	if u.Name == "" {
-		return nil
-	}
-	is, err := s.Accounts.User(ctx, u.Name)
-	if fault.CodeOf(err) == fault.NotFound || err == nil && len(is.Grants) == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	is.Grants, is.Changed = nil, s.Now().UTC()
-	_, err = s.Accounts.SetUser(ctx, is)
 	return err
 }
 
@@ -189,60 +167,48 @@ func (s *server) askedBy(r *http.Request) (asked, error) {
 	return a, nil
 }
 
-// claims exchanges a code for what the provider says of the user.
-func (o *OIDC) claims(ctx context.Context, code string, a asked) (map[string]any, error) {
+// claims exchanges a code for who the user is, and what the provider says of them.
+func (o *OIDC) claims(ctx context.Context, code string, a asked) (subject string, claims map[string]any, err error) {
 	ctx = o.context(ctx)
 	p, err := o.found(ctx)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	refused := fault.New(fault.Unauthorized, "the identity provider does not vouch for this login").WithHint("begin again at /login/oidc")
 	token, err := o.config(p).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	if err != nil {
 		var answered *oauth2.RetrieveError
 		if errors.As(err, &answered) {
-			return nil, refused
+			return "", nil, refused
 		}
-		return nil, fault.Wrap(err, fault.Unavailable, "the identity provider can't be asked")
+		return "", nil, fault.Wrap(err, fault.Unavailable, "the identity provider can't be asked")
 	}
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
-		return nil, refused
+		return "", nil, refused
 	}
 	id, err := p.Verifier(&oidc.Config{ClientID: o.ClientID}).Verify(ctx, raw)
-	if err != nil || !access.Same(id.Nonce, a.Nonce) {
-		return nil, refused
+	if err != nil || !access.Same(id.Nonce, a.Nonce) || id.Subject == "" || len(id.Subject) > maxSubject || id.Claims(&claims) != nil {
+		return "", nil, refused
 	}
-	claims := map[string]any{}
-	if err := id.Claims(&claims); err != nil {
-		return nil, refused
-	}
-	return claims, nil
+	return access.Subject(id.Issuer, id.Subject), claims, nil
 }
 
+// maxSubject is how long the name of a user within a provider may be: see OpenID Connect Core 2.
+const maxSubject = 255
+
 // user returns who the provider's claims are about, with what the groups grant.
-func (o *OIDC) user(claims map[string]any) (store.User, error) {
+func (o *OIDC) user(subject string, claims map[string]any) store.User {
 	name, _ := claims[o.UserClaim].(string)
-	if name == "" {
-		return store.User{}, fault.New(fault.Forbidden, "the identity provider does not say who this is").
-			WithHint("have it send the claim %s, or set oidc.user_claim", o.UserClaim)
-	}
-	u := store.User{Name: oidcPrefix + name}
-	if err := access.CheckName("user", u.Name); err != nil { // shortened, so that it stays the same person
-		sum := sha256.Sum256([]byte(name))
-		u.Name = oidcPrefix + base64.RawURLEncoding.EncodeToString(sum[:16])
-	}
+	u := store.User{Name: access.ProviderName(name, subject), Subject: subject}
 	groups := texts(claims[o.GroupsClaim])
 	for _, g := range o.Grants {
 		if slices.Contains(groups, g.Group) {
 			u.Grants = append(u.Grants, g.Grant)
 		}
 	}
-	if u.Grants = access.Normal(u.Grants); len(u.Grants) == 0 {
-		return u, fault.New(fault.Forbidden, "no group of user %s may do anything here", u.Name).
-			WithHint("an administrator can grant a group something in the settings: oidc.grants")
-	}
-	return u, nil
+	u.Grants = access.Normal(u.Grants)
+	return u
 }
 
 // texts returns a claim that is a text or a list of them.
@@ -261,18 +227,22 @@ func texts(claim any) []string {
 }
 
 // known keeps a user of the provider beside the others, with the grants of today, so that
-// sessions and the audit log have somebody to speak of.
+// sessions and the audit log have somebody to speak of. Somebody who was granted nothing is not
+// kept; from somebody who is granted nothing any more all is taken: sessions end, and tokens are
+// good for nothing.
 func (s *server) known(ctx context.Context, u store.User) (store.User, error) {
 	now := s.Now().UTC()
-	before, err := s.Accounts.User(ctx, u.Name)
+	before, err := s.Accounts.UserOf(ctx, u.Subject)
 	switch {
+	case fault.CodeOf(err) == fault.NotFound && len(u.Grants) == 0:
+		return u, nil
 	case fault.CodeOf(err) == fault.NotFound:
 		u.Created, u.Changed, u.Revision = now, now, 1
 		return u, s.Accounts.AddUser(ctx, u)
 	case err != nil:
 		return u, err
 	case before.Disabled:
-		return u, access.ErrUnauthorized()
+		return before, access.ErrUnauthorized()
 	case slices.Equal(before.Grants, u.Grants):
 		return before, nil
 	}

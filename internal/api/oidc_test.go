@@ -19,6 +19,7 @@ import (
 	"github.com/executionerhq/executioner/internal/api"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/store"
 )
 
 // provider is an identity provider that knows one user.
@@ -145,7 +146,7 @@ func TestOIDC(t *testing.T) {
 	}
 	var who wire.Session
 	session.get("/api/v1/session", &who)
-	if who.User != "oidc+ann" || who.Via != access.ViaOIDC || len(who.Grants) != 1 || who.Grants[0] != (access.Grant{Role: access.Operator, Application: "one"}) || who.CSRF == "" {
+	if who.User != access.ProviderName("ann", p.URL+" 1") || who.Via != access.ViaOIDC || len(who.Grants) != 1 || who.Grants[0] != (access.Grant{Role: access.Operator, Application: "one"}) || who.CSRF == "" {
 		t.Errorf("got %+v", who)
 	}
 	// The groups of today count, and what they don't grant any more ends the sessions.
@@ -158,11 +159,11 @@ func TestOIDC(t *testing.T) {
 	if a := session.do(http.MethodGet, "/api/v1/session", nil); a.status != 401 {
 		t.Errorf("got %d", a.status)
 	}
-	if a := s.basic("oidc+ann", password).do(http.MethodGet, "/api/v1/session", nil); a.status != 401 {
+	if a := s.basic(who.User, password).do(http.MethodGet, "/api/v1/session", nil); a.status != 401 {
 		t.Errorf("got %d: there is no password", a.status)
 	}
 	yes := true
-	s.local().good(s.local().do(http.MethodPatch, "/api/v1/users/oidc+ann", wire.ChangeUser{Disabled: &yes}), nil)
+	s.local().good(s.local().do(http.MethodPatch, "/api/v1/users/"+who.User, wire.ChangeUser{Disabled: &yes}), nil)
 	if session, a := s.arrive(s.begin(p)); session != nil || a.status != 401 {
 		t.Errorf("got %d: the user is disabled", a.status)
 	}
@@ -214,7 +215,8 @@ func TestOIDCRefuses(t *testing.T) {
 		p.asked.Set("code_challenge", "x")
 		return b, state
 	})
-	try("no name", fault.Forbidden, claim("preferred_username", ""))
+	try("a subject that is none", fault.Unauthorized, claim("sub", ""))
+	try("a long subject", fault.Unauthorized, claim("sub", strings.Repeat("x", 256)))
 	try("no group", fault.Forbidden, claim("groups", []string{"none"}))
 	try("groups that are none", fault.Forbidden, claim("groups", 7))
 
@@ -233,5 +235,55 @@ func TestOIDCRefuses(t *testing.T) {
 	away, q := newSite(t, func(c *api.Config) { c.OIDC = &api.OIDC{Issuer: p.URL} }), ""
 	if a := away.nobody().do(http.MethodGet, "/login/oidc"+q, nil); a.problem(t).Code != fault.Unavailable {
 		t.Errorf("got %d", a.status)
+	}
+}
+
+// A user is who the provider's subject says, whatever they call themselves: who takes
+// somebody's name there is not them, and who changes theirs stays who they are.
+func TestOIDCNamesProveNothing(t *testing.T) {
+	s, p := oidcSite(t)
+	arrives := func(sub, name string) wire.Session {
+		t.Helper()
+		p.claims = map[string]any{"sub": sub, "preferred_username": name, "groups": []string{"ops"}}
+		session, a := s.arrive(s.begin(p))
+		if session == nil {
+			t.Fatalf("%s as %q: %d %s", sub, name, a.status, a.body)
+		}
+		var who wire.Session
+		session.get("/api/v1/session", &who)
+		return who
+	}
+	ann := arrives("1", "ann").User
+	first := ann[len("oidc+ann."):]
+	for _, tt := range []struct{ sub, name, want string }{
+		{"2", "ann", ""},
+		{"3", "ann." + first, ""}, // looks like her
+		{"4", ann, ""},
+		{"5", "", ""},
+		{"6", "Ann B/../ü", ""},
+		{"1", "bob", ann},
+		{"1", "", ann},
+	} {
+		got := arrives(tt.sub, tt.name).User
+		if tt.want == "" && got == ann || tt.want != "" && got != tt.want || access.CheckName("user", got) != nil {
+			t.Errorf("%s as %q is %s; ann is %s", tt.sub, tt.name, got, ann)
+		}
+	}
+	var all wire.Users
+	s.local().get("/api/v1/users", &all)
+	if len(all.Users) != 6 || all.Users[0].Subject == "" {
+		t.Errorf("got %+v", all)
+	}
+	// Disabled is the person, not the name.
+	yes := true
+	s.local().good(s.local().do(http.MethodPatch, "/api/v1/users/"+ann, wire.ChangeUser{Disabled: &yes}), nil)
+	p.claims["sub"], p.claims["preferred_username"] = "1", "somebody else"
+	if session, a := s.arrive(s.begin(p)); session != nil || a.status != http.StatusUnauthorized {
+		t.Errorf("got %d", a.status)
+	}
+	es, err := s.st.Audit(t.Context(), store.AuditFilter{Who: ann, Action: "login"})
+	s.must(err)
+	if len(es) != 3 || es[0].Detail != p.URL+" 1, as operator:one" {
+		t.Errorf("got %+v", es)
 	}
 }

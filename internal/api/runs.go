@@ -419,6 +419,7 @@ func (s *server) resume(ctx context.Context, in *resumeIn) (*resumeOut, error) {
 func (s *server) resumed(ctx context.Context, req runs.Resume, wait time.Duration) (*resumeOut, error) {
 	c := callOf(ctx)
 	s.settle(ctx)
+	req.Options.Request = c.id
 	if _, err := s.Service.Resume(ctx, c.run, req); err != nil {
 		return nil, err
 	}

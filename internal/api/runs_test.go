@@ -37,7 +37,7 @@ func TestSubmitAndShow(t *testing.T) {
 			t.Errorf("%s: got %v\n%s\nwant\n%s", path, got.header, got.body, text)
 		}
 	}
-	if d.View.State != run.Success || len(d.View.Jobs) != 2 || want.By != "local" {
+	if d.View.State != run.Success || len(d.View.Jobs) != 2 || want.By != owner(t) {
 		t.Errorf("recorded is %+v", want)
 	}
 }
@@ -294,7 +294,7 @@ func TestCancelResumeRetryMark(t *testing.T) {
 
 	var m wire.Marked
 	c.post("/api/v1/runs/1/mark-success", wire.MarkRequest{Jobs: []run.JobID{"bad", "bad"}, Note: "n"}, &m)
-	if !reflect.DeepEqual(m, wire.Marked{Run: 1, Attempt: 1, Marked: []run.JobID{"bad"}, Already: []run.JobID{}, By: "local", Note: "n"}) {
+	if !reflect.DeepEqual(m, wire.Marked{Run: 1, Attempt: 1, Marked: []run.JobID{"bad"}, Already: []run.JobID{}, By: owner(t), Note: "n"}) {
 		t.Errorf("got %+v", m)
 	}
 	var p wire.Plan

@@ -133,7 +133,8 @@ func (s *server) pauseSchedule(ctx context.Context, in *pauseIn) (*scheduleOut, 
 	if in.Body != nil {
 		why = in.Body.Why
 	}
-	return scheduleSeen(scheduler.Pause(ctx, s.History, known.ID, callOf(ctx).who.User, why, s.Now()))
+	changed, err := scheduler.Pause(ctx, s.History, known.ID, callOf(ctx).who.User, why, s.Now(), s.entry(ctx))
+	return scheduleSeen(changed, recorded(ctx, err))
 }
 
 func (s *server) resumeSchedule(ctx context.Context, in *SchedulePath) (*scheduleOut, error) {
@@ -141,7 +142,8 @@ func (s *server) resumeSchedule(ctx context.Context, in *SchedulePath) (*schedul
 	if err != nil {
 		return nil, err
 	}
-	return scheduleSeen(scheduler.Resume(ctx, s.History, known.ID))
+	changed, err := scheduler.Resume(ctx, s.History, known.ID, s.entry(ctx))
+	return scheduleSeen(changed, recorded(ctx, err))
 }
 
 type timeOut struct {
@@ -154,8 +156,8 @@ func (s *server) runSchedule(ctx context.Context, in *SchedulePath) (*timeOut, e
 	if err != nil {
 		return nil, err
 	}
-	f, err := scheduler.RunNow(ctx, s.History, known.ID, callOf(ctx).who.User, s.Now())
-	if err != nil {
+	f, err := scheduler.RunNow(ctx, s.History, known.ID, callOf(ctx).who.User, s.Now(), s.entry(ctx))
+	if recorded(ctx, err) != nil {
 		return nil, err
 	}
 	return &timeOut{http.StatusAccepted, wire.ScheduledTimeOf(&f)}, nil
@@ -194,8 +196,8 @@ func (s *server) backfill(ctx context.Context, in *backfillIn) (*backfillOut, er
 		return nil, err
 	}
 	r.Concurrency, r.Limit = in.Body.Concurrency, in.Body.Limit
-	made, err := scheduler.Backfill(ctx, s.History, known.ID, spec, r, callOf(ctx).who.User, s.Now())
-	return &backfillOut{http.StatusAccepted, BackfilledOf(made)}, err
+	made, err := scheduler.Backfill(ctx, s.History, known.ID, spec, r, callOf(ctx).who.User, s.Now(), s.entry(ctx))
+	return &backfillOut{http.StatusAccepted, BackfilledOf(made)}, recorded(ctx, err)
 }
 
 // rangeOf returns what a backfill is about.

@@ -56,7 +56,7 @@ func (s *server) beginSession(w http.ResponseWriter, r *http.Request, user strin
 	session := store.Session{
 		Hash: access.Hash(secret), User: user, Via: via, CSRF: access.NewSecret(), Created: now, Expires: now.Add(sessionLife),
 	}
-	if err := s.Accounts.AddSession(r.Context(), session); err != nil {
+	if err := recorded(r.Context(), s.Accounts.AddSession(r.Context(), session, s.entry(r.Context()))); err != nil {
 		return session, err
 	}
 	if old, ok := s.sessionCookie(r); ok { // a session that somebody else may know ends here

@@ -43,7 +43,7 @@ func (s *server) submit(ctx context.Context, in *submitIn) (*submitOut, error) {
 	}
 	c := callOf(ctx)
 	opt := in.Body.Options.Runs()
-	opt.Service, opt.Registered = true, c.registered
+	opt.Service, opt.Registered, opt.Request = true, c.registered, c.id
 	if err := s.mayOverride(ctx, opt.Env, wf.Application); err != nil {
 		return nil, err
 	}

@@ -154,8 +154,8 @@ func (s *server) register1(ctx context.Context, in *registerIn) (*registeredOut,
 	r, err := s.Accounts.Register(ctx, store.Registered{
 		Name: in.Workflow, Application: wf.Application, Hash: access.Hash(in.Body.Source), Source: source, File: file,
 		Enabled: true, By: c.who.User, At: s.Now().UTC(), Note: in.Body.Note,
-	})
-	if err != nil {
+	}, s.entry(ctx))
+	if recorded(ctx, err) != nil {
 		return nil, err
 	}
 	r.Source = nil
@@ -268,7 +268,7 @@ func (s *server) disable(ctx context.Context, in *enableIn) (*workflowsOut, erro
 }
 
 func (s *server) setEnabled(ctx context.Context, in *enableIn, enabled bool) (*workflowsOut, error) {
-	if err := s.Accounts.EnableRegistered(ctx, in.Workflow, in.Version, enabled); err != nil {
+	if err := recorded(ctx, s.Accounts.EnableRegistered(ctx, in.Workflow, in.Version, enabled, s.entry(ctx))); err != nil {
 		return nil, err
 	}
 	return s.versions(ctx, &in.WorkflowPath)

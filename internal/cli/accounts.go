@@ -25,7 +25,7 @@ type changed struct {
 }
 
 // onAccounts opens the history, which is made for the first user, for a use that changes
-// accounts, and records that in the audit log.
+// accounts and records that with the change: see said. That it failed is recorded here.
 func (c *command) onAccounts(cmd *cobra.Command, create bool, what changed, use func(context.Context, store.Store, *changed) error) error {
 	address, err := c.databasePath()
 	if err != nil {
@@ -42,28 +42,31 @@ func (c *command) onAccounts(cmd *cobra.Command, create bool, what changed, use 
 		return err
 	}
 	err = use(ctx, st, &what)
-	return errors.Join(err, c.audit(ctx, st, what, err), st.Close())
+	return errors.Join(err, c.auditFailure(ctx, st, what, err), st.Close())
 }
 
-// audit records what was done, or that it failed.
-func (c *command) audit(ctx context.Context, st store.Store, what changed, failed error) error {
-	e := store.AuditEntry{
+// said is the entry of a change, which is recorded with it.
+func (c *command) said(what changed) store.AuditEntry {
+	return store.AuditEntry{
 		At: time.Now(), Who: "local:" + c.user(), Via: access.ViaLocal, Action: string(what.action), Object: what.object,
 		Result: store.Done, Detail: what.detail,
 	}
+}
+
+// auditFailure records that a change failed.
+func (c *command) auditFailure(ctx context.Context, st store.Store, what changed, failed error) error {
 	switch fault.CodeOf(failed) {
-	case "":
-	case fault.NotFound, fault.Unavailable, fault.Cancelled:
+	case "", fault.NotFound, fault.Unavailable, fault.Cancelled:
 		return nil // there was nothing to change, or nothing can be recorded
-	default:
-		e.Result, e.Detail = store.Failed, message(failed)
 	}
+	e := c.said(what)
+	e.Result, e.Detail = store.Failed, message(failed)
 	_, err := st.AddAudit(context.WithoutCancel(ctx), e)
 	return err
 }
 
 // changeUser changes a user who is there, and again when somebody else did so meanwhile.
-func changeUser(ctx context.Context, st store.Store, name string, change func(*store.User) error) (store.User, error) {
+func (c *command) changeUser(ctx context.Context, st store.Store, name string, what changed, change func(*store.User) error) (store.User, error) {
 	const often = 5
 	for i := 0; ; i++ {
 		u, err := st.User(ctx, name)
@@ -74,7 +77,7 @@ func changeUser(ctx context.Context, st store.Store, name string, change func(*s
 			return u, err
 		}
 		u.Changed = time.Now()
-		set, err := st.SetUser(ctx, u)
+		set, err := st.SetUser(ctx, u, c.said(what))
 		if fault.CodeOf(err) != fault.Conflict || i == often {
 			return set, err
 		}

@@ -142,11 +142,11 @@ func (c *command) printAudit(page *wire.Audit) error {
 		return nil
 	}
 	var t table
-	t.add("NUMBER", "TIME", "WHO", "FROM", "ACTION", "APPLICATION", "OBJECT", "RESULT", "DETAIL")
+	t.add("NUMBER", "TIME", "WHO", "FROM", "ACTION", "APPLICATION", "OBJECT", "RESULT", "REQUEST", "DETAIL")
 	for i := range page.Entries {
 		e := &page.Entries[i]
 		t.add(fmt.Sprint(e.Seq), stamp(&e.At), orNobody(oneLine(e.Who)), oneLine(e.From), oneLine(e.Action), orNobody(oneLine(e.Application)), oneLine(e.Object),
-			oneLine(string(e.Result)), oneLine(e.Detail))
+			oneLine(string(e.Result)), orNobody(oneLine(e.Request)), oneLine(e.Detail))
 	}
 	if err := t.print(c.Out, "", c.headline); err != nil {
 		return err
@@ -184,6 +184,9 @@ done is an entry itself.`,
 					return err
 				}
 				what.detail = fmt.Sprintf("%d entries removed that were older than %s", n, older)
+				if _, err := st.AddAudit(ctx, c.said(*what)); err != nil {
+					return err
+				}
 				fmt.Fprintf(c.Out, "%d entries were removed\n", n)
 				return nil
 			})

@@ -115,7 +115,11 @@ func (in *instruments) outbox(ctx context.Context, st store.Outbox) {
 
 // observe returns what is told of one attempt.
 func (in *instruments) observe(a runs.Attempt) runs.Observer {
-	all := observers{in.metrics.Run(a.Workflow.Application), attemptLog{in.log.With("run", a.Run, "attempt", a.Number, "application", a.Workflow.Application)}}
+	log := in.log.With("run", a.Run, "attempt", a.Number, "application", a.Workflow.Application)
+	if a.Options.Request != "" {
+		log = log.With("request", a.Options.Request)
+	}
+	all := observers{in.metrics.Run(a.Workflow.Application), attemptLog{log}}
 	if in.traces != nil {
 		all = append(all, in.traces.Run(a.Workflow.Application))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/executionerhq/executioner/client"
@@ -71,27 +72,29 @@ func (h *schedulesHere) ScheduledTimes(ctx context.Context, id string, f client.
 // by names whoever runs the command.
 func (h *schedulesHere) by() string { return "local:" + h.c.user() }
 
-// noted notes a change in the audit log.
-func (h *schedulesHere) noted(ctx context.Context, action access.Action, id string, err error) error {
-	if noted := h.c.audit(ctx, h.st, changed{action: action, object: "schedule " + id}, err); err == nil {
-		return noted
-	}
-	return err
+// said is the entry of a change, which is recorded with it.
+func (h *schedulesHere) said(action access.Action, id string) store.AuditEntry {
+	return h.c.said(changed{action: action, object: "schedule " + id})
+}
+
+// failed records that a change failed.
+func (h *schedulesHere) failed(ctx context.Context, action access.Action, id string, err error) error {
+	return errors.Join(err, h.c.auditFailure(ctx, h.st, changed{action: action, object: "schedule " + id}, err))
 }
 
 func (h *schedulesHere) PauseSchedule(ctx context.Context, id, why string) (wire.Schedule, error) {
-	s, err := scheduler.Pause(ctx, h.st, id, h.by(), why, time.Now())
-	return wire.ScheduleOf(&s), h.noted(ctx, access.WorkflowWrite, id, err)
+	s, err := scheduler.Pause(ctx, h.st, id, h.by(), why, time.Now(), h.said(access.WorkflowWrite, id))
+	return wire.ScheduleOf(&s), h.failed(ctx, access.WorkflowWrite, id, err)
 }
 
 func (h *schedulesHere) ResumeSchedule(ctx context.Context, id string) (wire.Schedule, error) {
-	s, err := scheduler.Resume(ctx, h.st, id)
-	return wire.ScheduleOf(&s), h.noted(ctx, access.WorkflowWrite, id, err)
+	s, err := scheduler.Resume(ctx, h.st, id, h.said(access.WorkflowWrite, id))
+	return wire.ScheduleOf(&s), h.failed(ctx, access.WorkflowWrite, id, err)
 }
 
 func (h *schedulesHere) RunSchedule(ctx context.Context, id string) (wire.ScheduledTime, error) {
-	f, err := scheduler.RunNow(ctx, h.st, id, h.by(), time.Now())
-	return wire.ScheduledTimeOf(&f), h.noted(ctx, access.RunSubmit, id, err)
+	f, err := scheduler.RunNow(ctx, h.st, id, h.by(), time.Now(), h.said(access.RunSubmit, id))
+	return wire.ScheduledTimeOf(&f), h.failed(ctx, access.RunSubmit, id, err)
 }
 
 func (h *schedulesHere) PreviewBackfill(ctx context.Context, id string, b wire.Backfill) (wire.Backfilled, error) {
@@ -108,8 +111,8 @@ func (h *schedulesHere) Backfill(ctx context.Context, id string, b wire.Backfill
 	if err != nil {
 		return wire.Backfilled{}, err
 	}
-	made, err := scheduler.Backfill(ctx, h.st, id, spec, r, h.by(), time.Now())
-	return api.BackfilledOf(made), h.noted(ctx, access.RunSubmit, id, err)
+	made, err := scheduler.Backfill(ctx, h.st, id, spec, r, h.by(), time.Now(), h.said(access.RunSubmit, id))
+	return api.BackfilledOf(made), h.failed(ctx, access.RunSubmit, id, err)
 }
 
 func (h *schedulesHere) rangeOf(ctx context.Context, id string, b wire.Backfill) (*schedule.Spec, scheduler.Range, error) {

@@ -101,10 +101,10 @@ func (c *command) createToken(ctx context.Context, st store.Store, t store.Token
 	}
 	var text string
 	text, t.ID, t.Hash = access.NewToken()
-	if err := st.AddToken(ctx, t); err != nil {
+	what.detail = "token " + t.ID + " (" + t.Name + ") created" + grantList(t.Grants)
+	if err := st.AddToken(ctx, t, c.said(*what)); err != nil {
 		return err
 	}
-	what.detail = "token " + t.ID + " (" + t.Name + ") created" + grantList(t.Grants)
 	if c.json {
 		c.printJSON(c.Out, wire.MadeToken{Token: wire.TokenOf(&t), Text: text})
 		return nil
@@ -218,7 +218,7 @@ func (c *command) revokeToken(cmd *cobra.Command, id string) error {
 		}
 		what.object = "user " + t.User
 		what.detail = "token " + t.ID + " (" + t.Name + ") revoked"
-		if err := st.RevokeToken(ctx, id, time.Now()); err != nil {
+		if err := st.RevokeToken(ctx, id, time.Now(), c.said(*what)); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.Out, "token %s (%s) of %s was revoked\n", t.ID, oneLine(t.Name), oneLine(t.User))

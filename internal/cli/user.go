@@ -73,7 +73,7 @@ logs in elsewhere (OIDC) or has tokens only.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u := store.User{Name: args[0]}
 			var err error
-			if err = access.CheckName("user", u.Name); err != nil {
+			if err = access.CheckNewUser(u.Name); err != nil {
 				return err
 			}
 			if u.Grants, err = parseGrants(grants); err != nil {
@@ -85,10 +85,10 @@ logs in elsewhere (OIDC) or has tokens only.`,
 				}
 			}
 			what := changed{access.UserManage, "user " + u.Name, "added" + grantList(u.Grants)}
-			return c.onAccounts(cmd, true, what, func(ctx context.Context, st store.Store, _ *changed) error {
+			return c.onAccounts(cmd, true, what, func(ctx context.Context, st store.Store, what *changed) error {
 				u.Created = time.Now()
 				u.Changed = u.Created
-				if err := st.AddUser(ctx, u); err != nil {
+				if err := st.AddUser(ctx, u, c.said(*what)); err != nil {
 					return err
 				}
 				return c.tellUser(u, "user %s was added%s", u.Name, grantList(u.Grants))
@@ -215,6 +215,9 @@ func (c *command) userShowCommand() *cobra.Command {
 		t.add("user", oneLine(u.Name))
 		t.add("state", enabled(!u.Disabled))
 		t.add("password", yesNo(u.Password != ""))
+		if u.Subject != "" {
+			t.add("subject", oneLine(u.Subject))
+		}
 		t.add("created", stamp(&u.Created))
 		t.add("changed", stamp(&u.Changed))
 		for i, g := range u.Grants {
@@ -258,8 +261,8 @@ func (c *command) userSetPasswordCommand() *cobra.Command {
 				return err
 			}
 			what := changed{access.UserManage, "user " + name, "password changed"}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, _ *changed) error {
-				u, err := changeUser(ctx, st, name, func(u *store.User) error { u.Password = hash; return nil })
+			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+				u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) error { u.Password = hash; return nil })
 				if err != nil {
 					return err
 				}
@@ -332,8 +335,8 @@ func completeGrants(cmd *cobra.Command, args []string, word string) ([]cobra.Com
 
 func (c *command) setGrants(cmd *cobra.Command, name, detail string, change func([]access.Grant) ([]access.Grant, error)) error {
 	what := changed{access.UserManage, "user " + name, detail}
-	return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, _ *changed) error {
-		u, err := changeUser(ctx, st, name, func(u *store.User) (err error) {
+	return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+		u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) (err error) {
 			u.Grants, err = change(u.Grants)
 			return err
 		})
@@ -356,8 +359,8 @@ func (c *command) userEnableCommand(enable bool) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			what := changed{access.UserManage, "user " + name, enabled(enable)}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, _ *changed) error {
-				u, err := changeUser(ctx, st, name, func(u *store.User) error { u.Disabled = !enable; return nil })
+			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+				u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) error { u.Disabled = !enable; return nil })
 				if err != nil {
 					return err
 				}
@@ -383,8 +386,8 @@ the history of runs. To keep somebody out for a while: executioner user disable.
 		Args: exactly(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := changed{access.UserManage, "user " + args[0], "deleted"}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, _ *changed) error {
-				if err := st.DeleteUser(ctx, args[0]); err != nil {
+			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
+				if err := st.DeleteUser(ctx, args[0], c.said(*what)); err != nil {
 					return err
 				}
 				fmt.Fprintf(c.Out, "user %s was deleted\n", oneLine(args[0]))

@@ -38,15 +38,6 @@ type workflowsHere struct {
 	st store.Store
 }
 
-// noted notes a change in the audit log.
-func (h *workflowsHere) noted(ctx context.Context, action access.Action, name, detail string, err error) error {
-	noted := h.c.audit(ctx, h.st, changed{action: action, object: "workflow " + name, detail: detail}, err)
-	if err == nil {
-		return noted
-	}
-	return err
-}
-
 func (h *workflowsHere) Register(ctx context.Context, name string, r wire.Register) (wire.Registered, error) {
 	wf, err := h.read(ctx, store.Registered{File: r.File, Source: []byte(r.Source)})
 	if err != nil {
@@ -60,14 +51,16 @@ func (h *workflowsHere) Register(ctx context.Context, name string, r wire.Regist
 		return wire.Registered{}, fault.New(fault.Conflict, "workflow %s is of application %s", name, all[0].Application).
 			WithHint("give it another name with --name")
 	}
+	hash := access.Hash(r.Source)
+	what := changed{access.WorkflowWrite, "workflow " + name, "hash " + hash}
 	kept, err := h.st.Register(ctx, store.Registered{
-		Name: name, Application: wf.Application, Hash: access.Hash(r.Source), Source: []byte(r.Source), File: r.File,
+		Name: name, Application: wf.Application, Hash: hash, Source: []byte(r.Source), File: r.File,
 		Enabled: true, By: "local:" + h.c.user(), At: time.Now().UTC(), Note: r.Note,
-	})
+	}, h.c.said(what))
 	kept.Source = nil
 	out := wire.RegisteredOf(&kept)
 	out.Warnings = wf.Warnings
-	return out, h.noted(ctx, access.WorkflowWrite, name, "version "+itoa(kept.Version), err)
+	return out, errors.Join(err, h.c.auditFailure(ctx, h.st, what, err))
 }
 
 // read reads the text of a version.
@@ -118,13 +111,13 @@ func (h *workflowsHere) DiffWorkflow(ctx context.Context, name string, from, to 
 }
 
 func (h *workflowsHere) EnableWorkflow(ctx context.Context, name string, version int, enable bool) ([]wire.Registered, error) {
-	err := h.st.EnableRegistered(ctx, name, version, enable)
 	which := "all versions "
 	if version != 0 {
 		which = "version " + itoa(version) + " "
 	}
-	if err = h.noted(ctx, access.WorkflowEnable, name, which+enabled(enable), err); err != nil {
-		return nil, err
+	what := changed{access.WorkflowEnable, "workflow " + name, which + enabled(enable)}
+	if err := h.st.EnableRegistered(ctx, name, version, enable, h.c.said(what)); err != nil {
+		return nil, errors.Join(err, h.c.auditFailure(ctx, h.st, what, err))
 	}
 	return h.WorkflowVersions(ctx, name)
 }

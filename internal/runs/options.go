@@ -33,6 +33,8 @@ type Options struct {
 	// Registered is where the workflow comes from when that is no file: the name and version
 	// under which it was registered, as NAME@VERSION.
 	Registered string `json:"registered,omitempty"`
+	// Request is the request to a service that asked for the attempt, for what logs tell of it.
+	Request string `json:"request,omitempty"`
 }
 
 // Plan returns the options that the plan of an attempt is made with.

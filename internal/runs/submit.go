@@ -92,8 +92,13 @@ func (s *Service) Same(ctx context.Context, id run.ID, sub Submission) error {
 	}
 	different := "workflow or parameters"
 	if len(attempts) > 0 && attempts[0].Hash == asked.Hash {
-		if string(attempts[0].Options) == string(asked.Options) {
-			return nil
+		before, err := decodeOptions(attempts[0].Options)
+		if err != nil {
+			return err
+		}
+		before.Request = opt.Request // which is another each time
+		if b, err := before.encode(); err != nil || string(b) == string(asked.Options) {
+			return err
 		}
 		different = "options"
 	}

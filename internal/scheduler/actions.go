@@ -10,29 +10,30 @@ import (
 	"github.com/executionerhq/executioner/internal/store"
 )
 
-// Pause has the times of a schedule skipped, and nothing of it begin, until it is resumed.
-func Pause(ctx context.Context, st store.Schedules, id, by, why string, now time.Time) (store.Schedule, error) {
-	return alter(ctx, st, id, func(s *store.Schedule) {
+// Pause has the times of a schedule skipped, and nothing of it begin, until it is resumed. What
+// is said about it, as of all here, is recorded with it.
+func Pause(ctx context.Context, st store.Schedules, id, by, why string, now time.Time, said ...store.AuditEntry) (store.Schedule, error) {
+	return alter(ctx, st, id, said, func(s *store.Schedule) {
 		s.Paused, s.PausedBy, s.PausedAt, s.PausedWhy = true, by, now, why
 	})
 }
 
 // Resume ends a pause. Times that were skipped stay so.
-func Resume(ctx context.Context, st store.Schedules, id string) (store.Schedule, error) {
-	return alter(ctx, st, id, func(s *store.Schedule) {
+func Resume(ctx context.Context, st store.Schedules, id string, said ...store.AuditEntry) (store.Schedule, error) {
+	return alter(ctx, st, id, said, func(s *store.Schedule) {
 		s.Paused, s.PausedBy, s.PausedAt, s.PausedWhy = false, "", time.Time{}, ""
 	})
 }
 
-func alter(ctx context.Context, st store.Schedules, id string, do func(*store.Schedule)) (store.Schedule, error) {
-	return edit(ctx, st, id, func(c *store.ScheduleChange) error {
+func alter(ctx context.Context, st store.Schedules, id string, said []store.AuditEntry, do func(*store.Schedule)) (store.Schedule, error) {
+	return edit(ctx, st, id, said, func(c *store.ScheduleChange) error {
 		do(&c.Schedule)
 		return nil
 	})
 }
 
 // edit changes a schedule, again when somebody else is faster.
-func edit(ctx context.Context, st store.Schedules, id string, do func(*store.ScheduleChange) error) (store.Schedule, error) {
+func edit(ctx context.Context, st store.Schedules, id string, said []store.AuditEntry, do func(*store.ScheduleChange) error) (store.Schedule, error) {
 	for tries := 1; ; tries++ {
 		known, _, err := st.Schedule(ctx, id)
 		if err != nil {
@@ -40,7 +41,7 @@ func edit(ctx context.Context, st store.Schedules, id string, do func(*store.Sch
 		}
 		c := store.ScheduleChange{Schedule: known}
 		if err = do(&c); err == nil {
-			err = st.ChangeSchedule(ctx, c)
+			err = st.ChangeSchedule(ctx, c, said...)
 		}
 		if fault.CodeOf(err) != fault.Conflict || tries == decideTries {
 			c.Schedule.Revision++
@@ -51,9 +52,9 @@ func edit(ctx context.Context, st store.Schedules, id string, do func(*store.Sch
 
 // RunNow asks for a run of a schedule now, whatever else goes on and also while it is paused.
 // A service submits it.
-func RunNow(ctx context.Context, st store.Schedules, id, by string, now time.Time) (store.Firing, error) {
+func RunNow(ctx context.Context, st store.Schedules, id, by string, now time.Time, said ...store.AuditEntry) (store.Firing, error) {
 	var made store.Firing
-	_, err := edit(ctx, st, id, func(c *store.ScheduleChange) error {
+	_, err := edit(ctx, st, id, said, func(c *store.ScheduleChange) error {
 		if c.Schedule.Gone {
 			return errGone(id)
 		}
@@ -144,12 +145,12 @@ func Told(f *store.Firing) string {
 
 // Backfill asks for a run of each time of a range that has none and gets none. A service
 // submits them, the earliest first. A pause holds them up.
-func Backfill(ctx context.Context, st store.Schedules, id string, spec *schedule.Spec, r Range, by string, now time.Time) ([]Made, error) {
+func Backfill(ctx context.Context, st store.Schedules, id string, spec *schedule.Spec, r Range, by string, now time.Time, said ...store.AuditEntry) ([]Made, error) {
 	if r.Concurrency < 0 || r.Concurrency > MostAtOnce {
 		return nil, fault.New(fault.Usage, "at most %d runs of a backfill go on at once, not %d", MostAtOnce, r.Concurrency)
 	}
 	var all []Made
-	_, err := edit(ctx, st, id, func(c *store.ScheduleChange) (err error) {
+	_, err := edit(ctx, st, id, said, func(c *store.ScheduleChange) (err error) {
 		if all, err = plan(ctx, st, &c.Schedule, spec, r); err != nil {
 			return err
 		}

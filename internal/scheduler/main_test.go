@@ -109,12 +109,12 @@ func (w *wire) change() (made bool, err error) {
 	return true, nil
 }
 
-func (w *wire) ChangeSchedule(ctx context.Context, c store.ScheduleChange) error {
+func (w *wire) ChangeSchedule(ctx context.Context, c store.ScheduleChange, entries ...store.AuditEntry) error {
 	made, said := w.change()
 	if !made {
 		return said
 	}
-	return errors.Join(w.Store.ChangeSchedule(ctx, c), said)
+	return errors.Join(w.Store.ChangeSchedule(ctx, c, entries...), said)
 }
 
 func (w *wire) MoveFiring(ctx context.Context, from store.FiringState, f store.Firing) (bool, error) {

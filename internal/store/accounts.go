@@ -20,38 +20,43 @@ import (
 // registered. It is part of every Store, and what is said there of methods, errors and
 // times holds here as well. It checks no permission and no policy: that is for its callers,
 // with package access.
+//
+// Methods that take entries of the audit log append them in the transaction of what they
+// change: see AddAudit. There is none of the two without the other.
 type Accounts interface {
-	// AddUser records a user. Conflict when there is one of that name.
-	AddUser(ctx context.Context, u User) error
+	// AddUser records a user. Conflict when there is one of that name or with that Subject.
+	AddUser(ctx context.Context, u User, said ...AuditEntry) error
 	// User returns a user. NotFound.
 	User(ctx context.Context, name string) (User, error)
+	// UserOf returns the user with a Subject. NotFound, also for an empty one.
+	UserOf(ctx context.Context, subject string) (User, error)
 	// Users returns all users, by name.
 	Users(ctx context.Context) ([]User, error)
 	// SetUser records u in place of the user of that name, if that is still at u.Revision,
-	// and returns it at its new one; Created stays as it was. All sessions of the user end
-	// with it, in the same transaction. NotFound; Conflict when it was changed meanwhile:
-	// read it again then.
-	SetUser(ctx context.Context, u User) (User, error)
+	// and returns it at its new one; Created and Subject stay as they were. All sessions of the
+	// user end with it, in the same transaction. NotFound; Conflict when it was changed
+	// meanwhile: read it again then.
+	SetUser(ctx context.Context, u User, said ...AuditEntry) (User, error)
 	// DeleteUser removes a user with tokens and sessions. What the audit log has of the user
 	// stays. NotFound.
-	DeleteUser(ctx context.Context, name string) error
+	DeleteUser(ctx context.Context, name string, said ...AuditEntry) error
 
 	// AddToken records a token. NotFound when there is no such user, Conflict when there is a
 	// token with that id, or one of that user with that name which was not revoked.
-	AddToken(ctx context.Context, t Token) error
+	AddToken(ctx context.Context, t Token, said ...AuditEntry) error
 	// Token returns a token by its id, revoked and expired ones too, and its user as of the
 	// same moment: see Token.Principal. NotFound.
 	Token(ctx context.Context, id string) (Token, User, error)
 	// Tokens returns the tokens of a user, or of all for an empty name, by user, creation and id.
 	Tokens(ctx context.Context, user string) ([]Token, error)
 	// RevokeToken ends a token for ever. One that was revoked stays as it is. NotFound.
-	RevokeToken(ctx context.Context, id string, at time.Time) error
+	RevokeToken(ctx context.Context, id string, at time.Time, said ...AuditEntry) error
 	// UseToken records when a token was last used, if that is later than what is recorded. A
 	// token that is gone is not an error. Once a minute for each token is plenty.
 	UseToken(ctx context.Context, id string, at time.Time) error
 
 	// AddSession records a session. NotFound when there is no such user.
-	AddSession(ctx context.Context, s Session) error
+	AddSession(ctx context.Context, s Session, said ...AuditEntry) error
 	// Session returns a session by the hash of its secret, expired ones too, and its user as
 	// of the same moment: see Session.Principal. NotFound.
 	Session(ctx context.Context, hash string) (Session, User, error)
@@ -84,8 +89,8 @@ type Accounts interface {
 
 	// Register records a version of a workflow and returns it with its number, one more than
 	// the highest before it. When the newest version has the same Hash, that is returned and
-	// nothing changes.
-	Register(ctx context.Context, r Registered) (Registered, error)
+	// nothing changes but the audit log.
+	Register(ctx context.Context, r Registered, said ...AuditEntry) (Registered, error)
 	// Registered returns a version of a registered workflow, with its source; for version 0
 	// the newest that is enabled. NotFound.
 	Registered(ctx context.Context, name string, version int) (Registered, error)
@@ -95,7 +100,7 @@ type Accounts interface {
 	RegisteredVersions(ctx context.Context, name string) ([]Registered, error)
 	// EnableRegistered changes whether a version may be submitted by name; version 0 stands
 	// for all versions. NotFound.
-	EnableRegistered(ctx context.Context, name string, version int, enabled bool) error
+	EnableRegistered(ctx context.Context, name string, version int, enabled bool, said ...AuditEntry) error
 
 	// ExportAccounts returns all users, tokens and registered workflows as of one moment, in
 	// normal form.
@@ -114,6 +119,7 @@ type Accounts interface {
 type User struct {
 	Name     string         // see access.CheckName
 	Password string         // its hash, see access.Passwords; empty for a user who has none (OIDC, tokens only)
+	Subject  string         // who that is at an identity provider, see access.Subject; empty for who is not of one
 	Grants   []access.Grant // in the order in which they were recorded
 	Disabled bool           // may not log in, and neither may the user's tokens
 	Created  time.Time
@@ -173,6 +179,7 @@ type AuditEntry struct {
 	Application string     // that Object belongs to
 	Result      Result
 	Detail      string // never a secret
+	Request     string // the request that it was done by, as the service's log has it; empty for none
 }
 
 // AuditFilter selects entries. The zero value selects all.
@@ -271,7 +278,7 @@ func (e AuditEntry) Normal() AuditEntry {
 	e.Who, e.From, e.Action = oneLine(e.Who, mostText), oneLine(e.From, mostText), oneLine(e.Action, mostText)
 	e.Object, e.Application = oneLine(e.Object, mostText), oneLine(e.Application, mostText)
 	e.Via, e.Result = oneLine(e.Via, mostText), oneLine(e.Result, mostText)
-	e.Detail = oneLine(e.Detail, mostDetail)
+	e.Detail, e.Request = oneLine(e.Detail, mostDetail), oneLine(e.Request, mostText)
 	return e
 }
 

@@ -20,7 +20,7 @@ type Schedules interface {
 	// ChangeSchedule records c, all or nothing. Conflict when somebody else has changed the
 	// schedule since it was read, or when one of the times to be added is there already: then
 	// all is to be read again.
-	ChangeSchedule(ctx context.Context, c ScheduleChange) error
+	ChangeSchedule(ctx context.Context, c ScheduleChange, said ...AuditEntry) error
 	// MoveFiring records f in place of the firing of that schedule and time if that is still
 	// in a state, and reports whether it was.
 	MoveFiring(ctx context.Context, from FiringState, f Firing) (bool, error)

@@ -31,6 +31,7 @@ type User struct {
 	Grants   []access.Grant `json:"grants"`
 	Disabled bool           `json:"disabled,omitempty"`
 	Password bool           `json:"has_password"`
+	Subject  string         `json:"subject,omitempty"` // who that is at an identity provider: its URL, and what it calls them
 	Created  time.Time      `json:"created_at"`
 	Changed  time.Time      `json:"changed_at"`
 }
@@ -38,7 +39,7 @@ type User struct {
 // UserOf returns a user as it goes over the API: never with the hash of the password.
 func UserOf(u *store.User) User {
 	return User{
-		Name: u.Name, Grants: grants(u.Grants), Disabled: u.Disabled, Password: u.Password != "",
+		Name: u.Name, Grants: grants(u.Grants), Disabled: u.Disabled, Password: u.Password != "", Subject: u.Subject,
 		Created: u.Created, Changed: u.Changed,
 	}
 }
@@ -132,6 +133,7 @@ type AuditEntry struct {
 	Application string       `json:"application,omitempty"`
 	Result      store.Result `json:"result"`
 	Detail      string       `json:"detail,omitempty"`
+	Request     string       `json:"request_id,omitempty"` // as the answer's header X-Request-Id, and the service's log
 }
 
 // Register asks for a version of a workflow to be kept.

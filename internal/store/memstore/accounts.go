@@ -39,13 +39,17 @@ func (s *Store) with(ctx context.Context, do func(*accounts) error) error {
 }
 
 // AddUser implements store.Accounts.
-func (s *Store) AddUser(ctx context.Context, u store.User) error {
+func (s *Store) AddUser(ctx context.Context, u store.User, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		if _, ok := a.users[u.Name]; ok {
 			return store.ErrUserTaken(u.Name)
 		}
+		if there, err := a.userOf(u.Subject); err == nil {
+			return store.ErrUserTaken(there.Name)
+		}
 		u.Revision = 1
 		a.users[u.Name] = normalUser(u)
+		a.note(said)
 		return nil
 	})
 }
@@ -54,6 +58,15 @@ func (s *Store) AddUser(ctx context.Context, u store.User) error {
 func (s *Store) User(ctx context.Context, name string) (u store.User, err error) {
 	err = s.with(ctx, func(a *accounts) error {
 		u, err = a.user(name)
+		return err
+	})
+	return u, err
+}
+
+// UserOf implements store.Accounts.
+func (s *Store) UserOf(ctx context.Context, subject string) (u store.User, err error) {
+	err = s.with(ctx, func(a *accounts) error {
+		u, err = a.userOf(subject)
 		return err
 	})
 	return u, err
@@ -69,7 +82,7 @@ func (s *Store) Users(ctx context.Context) (all []store.User, err error) {
 }
 
 // SetUser implements store.Accounts.
-func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err error) {
+func (s *Store) SetUser(ctx context.Context, u store.User, said ...store.AuditEntry) (set store.User, err error) {
 	err = s.with(ctx, func(a *accounts) error {
 		there, err := a.user(u.Name)
 		if err != nil {
@@ -79,9 +92,10 @@ func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err 
 			return store.ErrUserChanged(u.Name)
 		}
 		u.Revision++
-		u.Created = there.Created
+		u.Created, u.Subject = there.Created, there.Subject
 		a.users[u.Name] = normalUser(u)
 		a.endSessions(u.Name)
+		a.note(said)
 		set, err = a.user(u.Name)
 		return err
 	})
@@ -89,7 +103,7 @@ func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err 
 }
 
 // DeleteUser implements store.Accounts.
-func (s *Store) DeleteUser(ctx context.Context, name string) error {
+func (s *Store) DeleteUser(ctx context.Context, name string, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		if _, err := a.user(name); err != nil {
 			return err
@@ -97,12 +111,13 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 		delete(a.users, name)
 		maps.DeleteFunc(a.tokens, func(_ string, t store.Token) bool { return t.User == name })
 		a.endSessions(name)
+		a.note(said)
 		return nil
 	})
 }
 
 // AddToken implements store.Accounts.
-func (s *Store) AddToken(ctx context.Context, t store.Token) error {
+func (s *Store) AddToken(ctx context.Context, t store.Token, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		if _, err := a.user(t.User); err != nil {
 			return err
@@ -116,6 +131,7 @@ func (s *Store) AddToken(ctx context.Context, t store.Token) error {
 			}
 		}
 		a.tokens[t.ID] = normalToken(t)
+		a.note(said)
 		return nil
 	})
 }
@@ -144,7 +160,7 @@ func (s *Store) Tokens(ctx context.Context, user string) (all []store.Token, err
 }
 
 // RevokeToken implements store.Accounts.
-func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time) error {
+func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		t, ok := a.tokens[id]
 		if !ok {
@@ -154,6 +170,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time) error 
 			t.Revoked = micros(at)
 			a.tokens[id] = t
 		}
+		a.note(said)
 		return nil
 	})
 }
@@ -170,13 +187,14 @@ func (s *Store) UseToken(ctx context.Context, id string, at time.Time) error {
 }
 
 // AddSession implements store.Accounts.
-func (s *Store) AddSession(ctx context.Context, n store.Session) error {
+func (s *Store) AddSession(ctx context.Context, n store.Session, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		if _, err := a.user(n.User); err != nil {
 			return err
 		}
 		n.Created, n.Expires = micros(n.Created), micros(n.Expires)
 		a.sessions[n.Hash] = n
+		a.note(said)
 		return nil
 	})
 }
@@ -260,6 +278,24 @@ func (a *accounts) user(name string) (store.User, error) {
 		return store.User{}, store.ErrNoUser(name)
 	}
 	return normalUser(u), nil
+}
+
+func (a *accounts) userOf(subject string) (store.User, error) {
+	for _, u := range a.users {
+		if u.Subject == subject && subject != "" {
+			return normalUser(u), nil
+		}
+	}
+	return store.User{}, store.ErrNoUser("with that subject")
+}
+
+// note appends entries to the audit log.
+func (a *accounts) note(es []store.AuditEntry) {
+	for _, e := range es {
+		a.lastAudit++
+		e.Seq = a.lastAudit
+		a.audit = append(a.audit, e.Normal())
+	}
 }
 
 // measure counts what there is.

@@ -11,11 +11,7 @@ import (
 // AddAudit implements store.Accounts.
 func (s *Store) AddAudit(ctx context.Context, es ...store.AuditEntry) (last int64, err error) {
 	err = s.with(ctx, func(a *accounts) error {
-		for _, e := range es {
-			a.lastAudit++
-			e.Seq = a.lastAudit
-			a.audit = append(a.audit, e.Normal())
-		}
+		a.note(es)
 		last = a.lastAudit
 		return nil
 	})

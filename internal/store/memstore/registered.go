@@ -9,8 +9,9 @@ import (
 )
 
 // Register implements store.Accounts.
-func (s *Store) Register(ctx context.Context, r store.Registered) (kept store.Registered, err error) {
+func (s *Store) Register(ctx context.Context, r store.Registered, said ...store.AuditEntry) (kept store.Registered, err error) {
 	err = s.with(ctx, func(a *accounts) error {
+		a.note(said)
 		all := a.registered[r.Name]
 		if n := len(all); n > 0 && all[n-1].Hash == r.Hash {
 			kept = normalRegistered(all[n-1])
@@ -70,7 +71,7 @@ func withoutSource(r store.Registered) store.Registered {
 }
 
 // EnableRegistered implements store.Accounts.
-func (s *Store) EnableRegistered(ctx context.Context, name string, version int, enabled bool) error {
+func (s *Store) EnableRegistered(ctx context.Context, name string, version int, enabled bool, said ...store.AuditEntry) error {
 	return s.with(ctx, func(a *accounts) error {
 		all := a.registered[name]
 		if len(all) == 0 {
@@ -84,6 +85,7 @@ func (s *Store) EnableRegistered(ctx context.Context, name string, version int, 
 				all[i].Enabled = enabled
 			}
 		}
+		a.note(said)
 		return nil
 	})
 }

@@ -59,7 +59,7 @@ func (c *schedules) some(id string, chosen func(f *store.Firing) bool) (all []st
 }
 
 // ChangeSchedule implements store.Schedules.
-func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange) error {
+func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange, said ...store.AuditEntry) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -88,6 +88,7 @@ func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange) erro
 	}
 	to.Revision++
 	s.schedules.known[to.ID], s.schedules.firings[to.ID] = to, changed
+	s.accounts.note(said)
 	return nil
 }
 

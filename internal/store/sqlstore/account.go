@@ -12,12 +12,14 @@ import (
 )
 
 const (
-	userColumns = `u.name, u.password_hash, u.grant_list, u.locked_out, u.created_us, u.changed_us, u.revision`
-	selectUser  = `SELECT ` + userColumns + ` FROM user_accounts u WHERE u.name = ?`
-	selectUsers = `SELECT ` + userColumns + ` FROM user_accounts u`
-	lockUser    = `SELECT revision FROM user_accounts WHERE name = ?`
-	insertUser  = `INSERT INTO user_accounts (name, password_hash, grant_list, locked_out, created_us, changed_us, revision)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	userColumns  = `u.name, u.password_hash, u.grant_list, u.locked_out, u.created_us, u.changed_us, u.revision, u.subject`
+	selectUser   = `SELECT ` + userColumns + ` FROM user_accounts u WHERE u.name = ?`
+	selectUserOf = `SELECT ` + userColumns + ` FROM user_accounts u WHERE u.subject = ?`
+	selectUsers  = `SELECT ` + userColumns + ` FROM user_accounts u`
+	lockSubject  = `SELECT name FROM user_accounts WHERE subject = ?`
+	lockUser     = `SELECT revision FROM user_accounts WHERE name = ?`
+	insertUser   = `INSERT INTO user_accounts (name, password_hash, grant_list, locked_out, created_us, changed_us, revision, subject)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	updateUser = `UPDATE user_accounts SET password_hash = ?, grant_list = ?, locked_out = ?, changed_us = ?, revision = revision + 1
 		WHERE name = ? AND revision = ?`
 	dropSessions = `DELETE FROM login_sessions WHERE user_name = ?`
@@ -31,13 +33,20 @@ var deletionsOfUser = [...]string{
 }
 
 // AddUser implements store.Accounts.
-func (s *Store) AddUser(ctx context.Context, u store.User) error {
+func (s *Store) AddUser(ctx context.Context, u store.User, said ...store.AuditEntry) error {
 	return s.change(ctx, "add user", func(t *tx) error {
 		if _, found, err := t.revision(u.Name); found || err != nil {
 			return orFault(err, store.ErrUserTaken(u.Name))
 		}
+		var there string
+		if found, err := t.row(lockSubject, []any{text(u.Subject)}, into(&there)); found || err != nil { // NULL is nobody's
+			return orFault(err, store.ErrUserTaken(there))
+		}
 		u.Revision = 1
-		return t.insertUser(&u)
+		if err := t.insertUser(&u); err != nil {
+			return err
+		}
+		return t.note(said)
 	})
 }
 
@@ -55,7 +64,7 @@ func (t *tx) insertUser(u *store.User) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(insertUser, u.Name, text(u.Password), grants, bit(u.Disabled), micros(u.Created), micros(u.Changed), u.Revision)
+	return t.exec(insertUser, u.Name, text(u.Password), grants, bit(u.Disabled), micros(u.Created), micros(u.Changed), u.Revision, text(u.Subject))
 }
 
 // User implements store.Accounts.
@@ -63,6 +72,16 @@ func (s *Store) User(ctx context.Context, name string) (u store.User, err error)
 	err = s.view(ctx, "read user", func(ctx context.Context, t *sql.Tx) error {
 		var err error
 		u, err = oneOf(askerOf(ctx, t), scanUser, store.ErrNoUser(name), selectUser, name)
+		return err
+	})
+	return u, err
+}
+
+// UserOf implements store.Accounts.
+func (s *Store) UserOf(ctx context.Context, subject string) (u store.User, err error) {
+	err = s.view(ctx, "read user", func(ctx context.Context, t *sql.Tx) error {
+		var err error
+		u, err = oneOf(askerOf(ctx, t), scanUser, store.ErrNoUser("with that subject"), selectUserOf, text(subject))
 		return err
 	})
 	return u, err
@@ -97,7 +116,7 @@ func users(ask asker) ([]store.User, error) {
 }
 
 // SetUser implements store.Accounts.
-func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err error) {
+func (s *Store) SetUser(ctx context.Context, u store.User, said ...store.AuditEntry) (set store.User, err error) {
 	grants, err := encodeGrants(u.Grants)
 	if err != nil {
 		return store.User{}, err
@@ -117,8 +136,10 @@ func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err 
 		if err := t.exec(dropSessions, u.Name); err != nil {
 			return err
 		}
-		set, err = oneOf(t.query, scanUser, store.ErrNoUser(u.Name), selectUser, u.Name)
-		return err
+		if set, err = oneOf(t.query, scanUser, store.ErrNoUser(u.Name), selectUser, u.Name); err != nil {
+			return err
+		}
+		return t.note(said)
 	})
 	if err != nil {
 		return store.User{}, err
@@ -127,7 +148,7 @@ func (s *Store) SetUser(ctx context.Context, u store.User) (set store.User, err 
 }
 
 // DeleteUser implements store.Accounts.
-func (s *Store) DeleteUser(ctx context.Context, name string) error {
+func (s *Store) DeleteUser(ctx context.Context, name string, said ...store.AuditEntry) error {
 	return s.change(ctx, "delete user", func(t *tx) error {
 		if err := t.userMustExist(name); err != nil {
 			return err
@@ -137,7 +158,7 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		return nil
+		return t.note(said)
 	})
 }
 
@@ -159,7 +180,7 @@ func userInto(u *store.User) []any {
 		bitInto{&u.Disabled},
 		timeInto{&u.Created},
 		timeInto{&u.Changed},
-		&u.Revision,
+		&u.Revision, into(&u.Subject),
 	}
 }
 

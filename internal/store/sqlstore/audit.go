@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	auditColumns = `seq, at_us, who, via, from_addr, action, object_name, application, result, detail`
-	insertAudit  = `INSERT INTO audit_log (` + auditColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	auditColumns = `seq, at_us, who, via, from_addr, action, object_name, application, result, detail, request_id`
+	insertAudit  = `INSERT INTO audit_log (` + auditColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectAudit  = `SELECT ` + auditColumns + ` FROM audit_log`
 	moveAudit    = `UPDATE audit_seq SET last_seq = last_seq + ? WHERE one_row = 1`
 	raiseAudit   = `UPDATE audit_seq SET last_seq = ? WHERE one_row = 1 AND last_seq < ?`
@@ -21,20 +21,9 @@ const (
 
 // AddAudit implements store.Accounts.
 func (s *Store) AddAudit(ctx context.Context, es ...store.AuditEntry) (last int64, err error) {
-	err = s.change(ctx, "record audit", func(t *tx) error {
-		if err := t.exec(moveAudit, len(es)); err != nil { // which has others wait until the commit
-			return err
-		}
-		if _, err := t.row(lastAudit, nil, &last); err != nil {
-			return err
-		}
-		for i, e := range es {
-			e.Seq = last - int64(len(es)-1-i)
-			if err := t.insertAudit(e.Normal()); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = s.change(ctx, "record audit", func(t *tx) (err error) {
+		last, err = t.appendAudit(es)
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -42,9 +31,37 @@ func (s *Store) AddAudit(ctx context.Context, es ...store.AuditEntry) (last int6
 	return last, nil
 }
 
+// note appends entries about what the operation changes, after all else that it does:
+// others that append wait from then on. With entries no operation is harmless.
+func (t *tx) note(es []store.AuditEntry) error {
+	if len(es) == 0 {
+		return nil
+	}
+	t.spoken = false
+	_, err := t.appendAudit(es)
+	return err
+}
+
+// appendAudit adds entries to the audit log and returns the number of the last.
+func (t *tx) appendAudit(es []store.AuditEntry) (last int64, err error) {
+	if err := t.exec(moveAudit, len(es)); err != nil { // which has others wait until the commit
+		return 0, err
+	}
+	if _, err := t.row(lastAudit, nil, &last); err != nil {
+		return 0, err
+	}
+	for i, e := range es {
+		e.Seq = last - int64(len(es)-1-i)
+		if err := t.insertAudit(e.Normal()); err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
 func (t *tx) insertAudit(e store.AuditEntry) error {
 	return t.exec(insertAudit, e.Seq, micros(e.At), text(e.Who), text(e.Via), text(e.From), text(e.Action), text(e.Object),
-		text(e.Application), text(e.Result), text(e.Detail))
+		text(e.Application), text(e.Result), text(e.Detail), text(e.Request))
 }
 
 // Audit implements store.Accounts.
@@ -84,7 +101,7 @@ func auditQuery(f store.AuditFilter) *query {
 
 func scanAudit(rows *sql.Rows) (e store.AuditEntry, err error) {
 	err = rows.Scan(&e.Seq, timeInto{&e.At}, into(&e.Who), into(&e.Via), into(&e.From), into(&e.Action), into(&e.Object),
-		into(&e.Application), into(&e.Result), into(&e.Detail))
+		into(&e.Application), into(&e.Result), into(&e.Detail), into(&e.Request))
 	return e, err
 }
 

@@ -38,7 +38,7 @@ const (
 )
 
 // AddToken implements store.Accounts.
-func (s *Store) AddToken(ctx context.Context, n store.Token) error {
+func (s *Store) AddToken(ctx context.Context, n store.Token, said ...store.AuditEntry) error {
 	return s.change(ctx, "add token", func(t *tx) error {
 		if err := t.userMustExist(n.User); err != nil {
 			return err
@@ -50,7 +50,10 @@ func (s *Store) AddToken(ctx context.Context, n store.Token) error {
 		if found, err := t.row(selectNamed, []any{n.User, n.Name}, into(&id)); found || err != nil {
 			return orFault(err, store.ErrTokenTaken(n.User, n.Name))
 		}
-		return t.insertToken(&n)
+		if err := t.insertToken(&n); err != nil {
+			return err
+		}
+		return t.note(said)
 	})
 }
 
@@ -123,17 +126,20 @@ func tokens(ask asker, query string, args ...any) ([]store.Token, error) {
 }
 
 // RevokeToken implements store.Accounts.
-func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time) error {
+func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, said ...store.AuditEntry) error {
 	return s.change(ctx, "revoke token", func(t *tx) error {
 		t.harmless()
-		if n, err := t.execRows(revokeToken, micros(at), id); n > 0 || err != nil {
+		n, err := t.execRows(revokeToken, micros(at), id)
+		if err != nil {
 			return err
 		}
-		var there string
-		if found, err := t.row(selectTokenID, []any{id}, into(&there)); !found {
-			return orFault(err, store.ErrNoToken(id))
+		if n == 0 {
+			var there string
+			if found, err := t.row(selectTokenID, []any{id}, into(&there)); !found {
+				return orFault(err, store.ErrNoToken(id))
+			}
 		}
-		return nil
+		return t.note(said)
 	})
 }
 
@@ -146,12 +152,15 @@ func (s *Store) UseToken(ctx context.Context, id string, at time.Time) error {
 }
 
 // AddSession implements store.Accounts.
-func (s *Store) AddSession(ctx context.Context, n store.Session) error {
+func (s *Store) AddSession(ctx context.Context, n store.Session, said ...store.AuditEntry) error {
 	return s.change(ctx, "add session", func(t *tx) error {
 		if err := t.userMustExist(n.User); err != nil {
 			return err
 		}
-		return t.exec(insertSession, n.Hash, n.User, text(n.Via), text(n.CSRF), micros(n.Created), micros(n.Expires))
+		if err := t.exec(insertSession, n.Hash, n.User, text(n.Via), text(n.CSRF), micros(n.Created), micros(n.Expires)); err != nil {
+			return err
+		}
+		return t.note(said)
 	})
 }
 

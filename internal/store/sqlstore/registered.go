@@ -27,7 +27,7 @@ const (
 
 // Register implements store.Accounts. Of two at once that would get the same number one
 // finds it taken, and is done again.
-func (s *Store) Register(ctx context.Context, r store.Registered) (kept store.Registered, err error) {
+func (s *Store) Register(ctx context.Context, r store.Registered, said ...store.AuditEntry) (kept store.Registered, err error) {
 	err = s.change(ctx, "register workflow", func(t *tx) error {
 		newest, err := list(t.query, scanRegistered, selectNewest, r.Name, 1)
 		if err != nil {
@@ -39,11 +39,14 @@ func (s *Store) Register(ctx context.Context, r store.Registered) (kept store.Re
 			if newest[0].Hash == r.Hash {
 				kept = newest[0]
 				t.harmless()
-				return nil
+				return t.note(said)
 			}
 			kept.Version = newest[0].Version + 1
 		}
-		return t.insertRegistered(&kept)
+		if err := t.insertRegistered(&kept); err != nil {
+			return err
+		}
+		return t.note(said)
 	})
 	if err != nil {
 		return store.Registered{}, err
@@ -95,7 +98,7 @@ func (s *Store) RegisteredVersions(ctx context.Context, name string) (all []stor
 }
 
 // EnableRegistered implements store.Accounts.
-func (s *Store) EnableRegistered(ctx context.Context, name string, version int, enabled bool) error {
+func (s *Store) EnableRegistered(ctx context.Context, name string, version int, enabled bool, said ...store.AuditEntry) error {
 	return s.change(ctx, "enable workflow", func(t *tx) (err error) {
 		t.harmless()
 		var n int64
@@ -104,10 +107,12 @@ func (s *Store) EnableRegistered(ctx context.Context, name string, version int, 
 		} else {
 			n, err = t.execRows(enableVersion, bit(enabled), name, version)
 		}
-		if err != nil || n > 0 {
+		switch {
+		case err != nil:
 			return err
-		}
-		if version == 0 {
+		case n > 0:
+			return t.note(said)
+		case version == 0:
 			return store.ErrNotRegistered(name)
 		}
 		return store.ErrNoRegistered(name, version)

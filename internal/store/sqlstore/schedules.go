@@ -75,7 +75,7 @@ func sortFirings(all []store.Firing) {
 }
 
 // ChangeSchedule implements store.Schedules.
-func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange) error {
+func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange, said ...store.AuditEntry) error {
 	return s.change(ctx, "change a schedule", func(t *tx) error {
 		to := c.Schedule.Normal()
 		n, err := t.putSchedule(&to)
@@ -92,7 +92,7 @@ func (s *Store) ChangeSchedule(ctx context.Context, c store.ScheduleChange) erro
 				return orChanged(err, to.ID)
 			}
 		}
-		return nil
+		return t.note(said)
 	})
 }
 

@@ -94,6 +94,32 @@ func testUsers(f *fixture) {
 	f.equal(f.user("many").Grants, many.Grants)
 }
 
+func testSubjects(f *fixture) {
+	bob := user("bob")
+	bob.Subject = "https://id.example.org 4711 日本"
+	f.must(f.AddUser(f.ctx, bob))
+	f.must(f.AddUser(f.ctx, user("ann")))
+	f.must(f.AddUser(f.ctx, user("eve"))) // there may be many without
+	bob.Revision = 1
+	got, err := f.UserOf(f.ctx, bob.Subject)
+	f.must(err)
+	f.equal(got, bob)
+	for _, subject := range []string{"", "https://id.example.org 4711", "HTTPS://ID.EXAMPLE.ORG 4711 日本"} {
+		_, err = f.UserOf(f.ctx, subject)
+		f.fails(err, fault.NotFound)
+	}
+	f.fails(f.AddUser(f.ctx, store.User{Name: "bobby", Subject: bob.Subject}), fault.Conflict)
+	bob.Subject = "https://id.example.org 42"
+	set, err := f.SetUser(f.ctx, bob)
+	f.must(err)
+	f.equal(set.Subject, "https://id.example.org 4711 日本")
+	f.must(f.DeleteUser(f.ctx, "bob"))
+	f.must(f.AddUser(f.ctx, store.User{Name: "bobby", Subject: set.Subject}))
+	got, err = f.UserOf(f.ctx, set.Subject)
+	f.must(err)
+	f.equal(got.Name, "bobby")
+}
+
 func testSetUser(f *fixture) {
 	f.accounts("ann", "bob")
 	u := f.user("bob")

@@ -16,7 +16,7 @@ import (
 func entry(n int) store.AuditEntry {
 	return store.AuditEntry{
 		At: at(n), Who: "bob", Via: access.ViaToken, From: "192.0.2.7", Action: string(access.RunCancel),
-		Object: fmt.Sprintf("run %d", n), Application: "billing", Result: store.Done, Detail: "späť",
+		Object: fmt.Sprintf("run %d", n), Application: "billing", Result: store.Done, Detail: "späť", Request: "rEq-1",
 	}
 }
 
@@ -48,25 +48,63 @@ func testAudit(f *fixture) {
 	f.equal(log, entries(entry(0), store.AuditEntry{}, entry(5)))
 }
 
+// testSaid has each change with an entry, and no entry without its change.
+func testSaid(f *fixture) {
+	n := 0
+	said := func() []store.AuditEntry { n++; return []store.AuditEntry{entry(n)} }
+	unsaid := []store.AuditEntry{entry(99)}
+	f.must(f.AddUser(f.ctx, user("bob"), said()...))
+	f.fails(f.AddUser(f.ctx, user("bob"), unsaid...), fault.Conflict)
+	_, err := f.SetUser(f.ctx, f.user("bob"), said()...)
+	f.must(err)
+	_, err = f.SetUser(f.ctx, user("bob"), unsaid...)
+	f.fails(err, fault.Conflict)
+	f.must(f.AddToken(f.ctx, token("bob", "t"), said()...))
+	f.fails(f.AddToken(f.ctx, token("bob", "t"), unsaid...), fault.Conflict)
+	f.must(f.AddSession(f.ctx, session("bob", "s"), said()...))
+	f.fails(f.AddSession(f.ctx, session("gone", "s"), unsaid...), fault.NotFound)
+	f.must(f.RevokeToken(f.ctx, "id-bobt", at(7), said()...))
+	f.must(f.RevokeToken(f.ctx, "id-bobt", at(7), said()...)) // it was asked for
+	f.fails(f.RevokeToken(f.ctx, "none", at(7), unsaid...), fault.NotFound)
+	for range 2 { // the second changes nothing
+		_, err = f.Register(f.ctx, registered("nightly", "x"), said()...)
+		f.must(err)
+	}
+	f.must(f.EnableRegistered(f.ctx, "nightly", 1, false, said()...))
+	f.must(f.EnableRegistered(f.ctx, "nightly", 0, true, said()...))
+	f.fails(f.EnableRegistered(f.ctx, "none", 0, true, unsaid...), fault.NotFound)
+	f.must(f.ChangeSchedule(f.ctx, store.ScheduleChange{Schedule: nightly()}, said()...))
+	f.fails(f.ChangeSchedule(f.ctx, store.ScheduleChange{Schedule: nightly()}, unsaid...), fault.Conflict)
+	f.must(f.DeleteUser(f.ctx, "bob", said()...))
+	f.fails(f.DeleteUser(f.ctx, "bob", unsaid...), fault.NotFound)
+	var want []store.AuditEntry
+	for i := range n {
+		want = append(want, entry(i+1))
+	}
+	log, err := f.Audit(f.ctx, store.AuditFilter{})
+	f.must(err)
+	f.equal(log, entries(want...))
+}
+
 // testAuditOdd has texts that a stranger may send.
 func testAuditOdd(f *fixture) {
 	long, odd := strings.Repeat("𝄞", 5000), "a\nb\x00c\xffd\x1be\u2028f"
 	const clean = "a\uFFFDb\uFFFDc\uFFFDd\uFFFDe\uFFFDf"
 	_, err := f.AddAudit(f.ctx, store.AuditEntry{
 		At: at(1).In(time.FixedZone("", 3600)).Add(999), Who: odd, Via: access.Via(odd), From: odd, Action: odd, Object: odd,
-		Application: odd, Result: store.Result(odd), Detail: odd,
+		Application: odd, Result: store.Result(odd), Detail: odd, Request: odd,
 	}, store.AuditEntry{
-		Who: long, Via: access.Via(long), From: long, Action: long, Object: long, Application: long, Result: store.Result(long), Detail: long,
+		Who: long, Via: access.Via(long), From: long, Action: long, Object: long, Application: long, Result: store.Result(long), Detail: long, Request: long,
 	})
 	f.must(err)
 	short := strings.Repeat("𝄞", 250) + "…"
 	log, err := f.Audit(f.ctx, store.AuditFilter{})
 	f.must(err)
 	f.equal(log, entries(store.AuditEntry{
-		At: at(1), Who: clean, Via: clean, From: clean, Action: clean, Object: clean, Application: clean, Result: clean, Detail: clean,
+		At: at(1), Who: clean, Via: clean, From: clean, Action: clean, Object: clean, Application: clean, Result: clean, Detail: clean, Request: clean,
 	}, store.AuditEntry{
 		Who: short, Via: access.Via(short), From: short, Action: short, Object: short, Application: short,
-		Result: store.Result(short), Detail: strings.Repeat("𝄞", 2000) + "…",
+		Result: store.Result(short), Detail: strings.Repeat("𝄞", 2000) + "…", Request: short,
 	}))
 }
 
