@@ -5,9 +5,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,6 +123,10 @@ type Config struct {
 	// asked; one that begins with *. stands for all with one label in its place. Another name
 	// in a request's Host header is refused.
 	Hosts []string
+	// PublicURL is where the service is asked for when a proxy is before it that ends TLS, as a
+	// browser writes it: https://jobs.example.org. Its name is one of Hosts by that, and its pages
+	// are the service's own. Empty: there is none.
+	PublicURL string
 	// Token is the text of a token that stands for whoever started the service, for callers
 	// on loopback; empty: there is none.
 	Token string
@@ -186,6 +194,7 @@ type server struct {
 	limits   *limits
 	streams  *streams
 	feed     *feed
+	cross    *http.CrossOriginProtection
 	verified *verified
 	maskers  *maskers
 	bodies   bodies
@@ -194,6 +203,12 @@ type server struct {
 	owner    string // whoever has that uid
 	patterns *http.ServeMux
 	openapi  []byte
+}
+
+// secure reports whether whoever made a request has TLS, here or at the proxy before it. A proxy
+// says nothing that would be believed: with a public URL all do.
+func (s *server) secure(r *http.Request) bool {
+	return r.TLS != nil || strings.HasPrefix(s.PublicURL, "https:")
 }
 
 // New returns the handler of a service's API. It starts nothing. Connections of the unix
@@ -213,10 +228,17 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Passwords = access.NewPasswords(0)
 	}
 	s := &server{
-		Config: cfg, uid: os.Getuid(), owner: owner(os.Getuid()), patterns: http.NewServeMux(),
+		Config: cfg, cross: http.NewCrossOriginProtection(), uid: os.Getuid(), owner: owner(os.Getuid()), patterns: http.NewServeMux(),
 		limits: newLimits(cfg.Limits, cfg.Now), streams: newStreams(cfg.Limits), verified: newVerified(cfg.Now), maskers: newMaskers(),
 	}
 	s.feed = &feed{s: s}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err = errors.Join(err, s.cross.AddTrustedOrigin(s.PublicURL)); err != nil {
+			return nil, fault.Wrap(err, fault.InvalidConfig, "the public URL can't be used")
+		}
+		s.Hosts = append(slices.Clone(s.Hosts), u.Hostname())
+	}
 	s.routes = s.table()
 	if err := s.register(); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the API can't be set up")

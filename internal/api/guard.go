@@ -25,14 +25,13 @@ const maxDepth = 64
 
 // outer is what every request goes through before the table is looked at.
 func (s *server) outer() http.Handler {
-	cross := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{id: access.NewSecret()[:16], from: addressOf(r), address: wholeAddress(r)}
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		w = &impatient{w, http.NewResponseController(w), s.Limits.WriteTime}
 		defer s.recovered(w, r)
-		headers(w, r, c.id)
-		if err := s.acceptable(r, cross); err != nil {
+		s.headers(w, r, c.id)
+		if err := s.acceptable(r); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -60,7 +59,7 @@ func (s *server) recovered(w http.ResponseWriter, r *http.Request) {
 }
 
 // headers sets what every answer has.
-func headers(w http.ResponseWriter, r *http.Request, id string) {
+func (s *server) headers(w http.ResponseWriter, r *http.Request, id string) {
 	h := w.Header()
 	h.Set("X-Request-Id", id)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -70,22 +69,22 @@ func headers(w http.ResponseWriter, r *http.Request, id string) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox")
 	h.Set("Cache-Control", "no-store")
-	if r.TLS != nil {
+	if s.secure(r) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 
 // acceptable refuses requests that no caller of ours makes: for another host, from
 // another site's page.
-func (s *server) acceptable(r *http.Request, cross *http.CrossOriginProtection) error {
+func (s *server) acceptable(r *http.Request) error {
 	if !s.hostKnown(r) {
 		return refuse(http.StatusMisdirectedRequest, fault.New(fault.Usage, "this service does not answer for that host").
 			WithHint("ask for it under its address or localhost, or add the name to hosts in the settings"))
 	}
-	if err := cross.Check(r); err != nil {
+	if err := s.cross.Check(r); err != nil {
 		return fault.New(fault.Forbidden, "the request comes from a page of another site")
 	}
-	if o := r.Header.Get("Origin"); o != "" && !sameOrigin(o, r) {
+	if o := r.Header.Get("Origin"); o != "" && !s.sameOrigin(o, r) {
 		return fault.New(fault.Forbidden, "the request comes from a page of another site")
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // part of it would be ignored
@@ -97,8 +96,13 @@ func (s *server) acceptable(r *http.Request, cross *http.CrossOriginProtection) 
 	return nil
 }
 
-func sameOrigin(origin string, r *http.Request) bool {
+// sameOrigin reports whether a page of ours makes the request. What has the public name and no
+// TLS is not ours: anybody in between could have written it.
+func (s *server) sameOrigin(origin string, r *http.Request) bool {
 	scheme := "http"
+	if rest, ok := strings.CutPrefix(s.PublicURL, "https://"); origin == s.PublicURL || ok && origin == "http://"+rest {
+		return origin == s.PublicURL
+	}
 	if r.TLS != nil {
 		scheme = "https"
 	}

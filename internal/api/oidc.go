@@ -85,7 +85,7 @@ type asked struct {
 	Until    int64  `json:"u"` // Unix seconds
 }
 
-func askedCookie(r *http.Request) string { return cookieName(r) + "-login" }
+func (s *server) askedCookie(r *http.Request) string { return s.cookieName(r) + "-login" }
 
 // oidcLogin sends a browser to the identity provider.
 func (s *server) oidcLogin(w http.ResponseWriter, r *http.Request) {
@@ -101,8 +101,8 @@ func (s *server) oidcLogin(w http.ResponseWriter, r *http.Request) {
 		panic(err) // texts can be written
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // see beginSession
-		Name: askedCookie(r), Value: base64.RawURLEncoding.EncodeToString(text), Path: "/", MaxAge: int(loginTime.Seconds()),
-		HttpOnly: true, Secure: r.TLS != nil,
+		Name: s.askedCookie(r), Value: base64.RawURLEncoding.EncodeToString(text), Path: "/", MaxAge: int(loginTime.Seconds()),
+		HttpOnly: true, Secure: s.secure(r),
 		SameSite: http.SameSiteLaxMode, // it has to come along when the provider sends the browser back
 	})
 	to := s.OIDC.config(p).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
@@ -114,7 +114,7 @@ func (s *server) oidcCallback(w http.ResponseWriter, r *http.Request) {
 	c := callOf(r.Context())
 	c.action = "login"
 	err := s.arrived(w, r, c)
-	http.SetCookie(w, &http.Cookie{Name: askedCookie(r), Path: "/", MaxAge: -1, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}) //nolint:gosec // see beginSession
+	http.SetCookie(w, &http.Cookie{Name: s.askedCookie(r), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteLaxMode}) //nolint:gosec // see beginSession
 	if err != nil {
 		c.failed = err
 		s.fail(w, r, err)
@@ -153,7 +153,7 @@ func (s *server) arrived(w http.ResponseWriter, r *http.Request, c *call) error 
 func (s *server) askedBy(r *http.Request) (asked, error) {
 	var a asked
 	bad := fault.New(fault.Unauthorized, "this login was not begun here, or took too long").WithHint("begin again at /login/oidc")
-	all := r.CookiesNamed(askedCookie(r))
+	all := r.CookiesNamed(s.askedCookie(r))
 	if len(all) != 1 {
 		return a, bad
 	}

@@ -20,8 +20,8 @@ const (
 // sessionLife is how long a session lasts.
 const sessionLife = 12 * time.Hour
 
-func cookieName(r *http.Request) string {
-	if r.TLS != nil {
+func (s *server) cookieName(r *http.Request) string {
+	if s.secure(r) {
 		return secureCookie
 	}
 	return plainCookie
@@ -30,7 +30,7 @@ func cookieName(r *http.Request) string {
 // sessionCookie returns the secret of the session that a request belongs to. Of two cookies
 // of the name one was put there by somebody else.
 func (s *server) sessionCookie(r *http.Request) (secret string, ok bool) {
-	all := r.CookiesNamed(cookieName(r))
+	all := r.CookiesNamed(s.cookieName(r))
 	if len(all) != 1 {
 		return "", false
 	}
@@ -63,15 +63,15 @@ func (s *server) beginSession(w http.ResponseWriter, r *http.Request, user strin
 		_ = s.Accounts.EndSession(r.Context(), access.Hash(old))
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // without TLS, which only loopback has, a secure cookie would not come back
-		Name: cookieName(r), Value: secret, Path: "/", MaxAge: int(sessionLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		Name: s.cookieName(r), Value: secret, Path: "/", MaxAge: int(sessionLife.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.secure(r),
 	})
 	return session, nil
 }
 
-func clearCookie(w http.ResponseWriter, r *http.Request) {
+func (s *server) clearCookie(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // see beginSession
-		Name: cookieName(r), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		Name: s.cookieName(r), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.secure(r),
 	})
 }
 
@@ -111,7 +111,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	clearCookie(w, r)
+	s.clearCookie(w, r)
 	w.WriteHeader(http.StatusNoContent)
 }
 

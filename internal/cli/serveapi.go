@@ -41,8 +41,9 @@ func (c *command) api(ctx, streams context.Context, b Backend, runs *service.Ser
 	}
 	h, err = api.New(api.Config{
 		Service: runs, Runs: b.Runs, History: b.Store, Accounts: b.Store, Hub: b.Hub, Streams: streams,
-		Load: c.loadText, Statistics: func(ctx context.Context, q api.Figures) (any, error) { return c.figures(ctx, b.Store, q) }, Environ: c.jobEnviron(), Version: c.Build, Hosts: hostsOf(s), Token: token,
-		Schedules: times, Metrics: in.metrics, OIDC: provider, Limits: api.Limits{PerUser: s.Limits.PerUser, PerAddress: s.Limits.PerAddress}, Log: log,
+		Load: c.loadText, Statistics: func(ctx context.Context, q api.Figures) (any, error) { return c.figures(ctx, b.Store, q) }, Environ: c.jobEnviron(), Version: c.Build, Hosts: hostsOf(s), PublicURL: s.PublicURL, Token: token,
+		Schedules: times, Metrics: in.metrics, OIDC: provider, Log: log,
+		Limits: api.Limits{PerUser: s.Limits.PerUser, PerAddress: s.Limits.PerAddress, Streams: s.Limits.Streams, StreamsOfOne: s.Limits.StreamsPerUser},
 	})
 	if err != nil {
 		discard()

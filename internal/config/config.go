@@ -32,6 +32,9 @@ type Settings struct {
 	Socket string `yaml:"socket"`
 	// TLS names the certificate for Listen.
 	TLS TLS `yaml:"tls"`
+	// PublicURL is where people and programs ask for the API when that is not Listen: the address
+	// of a proxy that ends TLS, as https://jobs.example.org. Empty: there is none.
+	PublicURL string `yaml:"public_url"`
 	// Hosts are the names under which the API may be asked, besides those of Listen.
 	Hosts []string `yaml:"hosts"`
 	// Slots is how many jobs may run at once. Defaults to twice the number of processors.
@@ -67,12 +70,17 @@ type TLS struct {
 	Key         string `yaml:"key"`
 }
 
-// Limits bound requests per second; a burst of ten seconds' worth is let through.
+// Limits bound requests per second; a burst of ten seconds' worth is let through. They bound
+// what is followed at the same time, too.
 type Limits struct {
 	// PerUser is for each user. Defaults to 50.
 	PerUser float64 `yaml:"per_user"`
 	// PerAddress is for each address without a user. Defaults to 10.
 	PerAddress float64 `yaml:"per_address"`
+	// Streams is how many events and logs are followed at once. Defaults to 2,000.
+	Streams int `yaml:"streams"`
+	// StreamsPerUser is how many of these are one user's. Defaults to 200.
+	StreamsPerUser int `yaml:"streams_per_user"`
 }
 
 // OIDC is an identity provider.
@@ -80,8 +88,9 @@ type OIDC struct {
 	Issuer       string `yaml:"issuer"`        // its URL
 	ClientID     string `yaml:"client_id"`     // of this service there
 	ClientSecret Secret `yaml:"client_secret"` // of this service there
-	RedirectURL  string `yaml:"redirect_url"`  // of this service: https://…/callback
-	// UserClaim names a user. Defaults to "preferred_username".
+	// RedirectURL is where the provider sends people back. Defaults to PublicURL/callback.
+	RedirectURL string `yaml:"redirect_url"`
+	// UserClaim names a user, for people to read. Defaults to "preferred_username".
 	UserClaim string `yaml:"user_claim"`
 	// GroupsClaim lists a user's groups. Defaults to "groups".
 	GroupsClaim string `yaml:"groups_claim"`
@@ -132,7 +141,7 @@ func Default() Settings {
 		Listen:    "127.0.0.1:8323",
 		Slots:     2 * runtime.NumCPU(),
 		MaxActive: 10_000, MaxQueued: 100_000, MaxConnections: 4096,
-		Limits:  Limits{PerUser: 50, PerAddress: 10},
+		Limits:  Limits{PerUser: 50, PerAddress: 10, Streams: 2000, StreamsPerUser: 200},
 		Metrics: Metrics{Every: 15 * time.Second, MaxSeries: 10_000},
 		Log:     Log{Format: "text", Level: "info"},
 	}
@@ -207,7 +216,11 @@ func (s *Settings) complete() {
 	if s.Listen == NoAddress {
 		s.Listen = ""
 	}
+	s.PublicURL = origin(s.PublicURL)
 	if o := s.OIDC; o != nil {
+		if s.PublicURL != "" {
+			o.RedirectURL = first(o.RedirectURL, s.PublicURL+"/callback")
+		}
 		o.UserClaim = first(o.UserClaim, "preferred_username")
 		o.GroupsClaim = first(o.GroupsClaim, "groups")
 	}

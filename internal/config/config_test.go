@@ -28,6 +28,8 @@ tls: {certificate: a.pem, key: b.pem}
 slots: 3
 pools: {db: 2}
 metrics: {file: /run/m.json, every: 1m}
+public_url: HTTPS://Jobs.example.org:443/
+limits: {streams: 9}
 oidc: {issuer: "https://id", client_secret: {env: X}, grants: [{group: ops, role: operator, application: nightly}]}
 notify:
   notifiers: {ops: {kind: slack, url: {file: /etc/url}}}
@@ -42,8 +44,9 @@ notify:
 	want.Pools = map[string]int{"db": 2}
 	want.Metrics.File, want.Metrics.Every = "/run/m.json", time.Minute
 	want.Log.Format = "json"
+	want.PublicURL, want.Limits.Streams = "https://jobs.example.org", 9
 	want.OIDC = &OIDC{
-		Issuer: "https://id", ClientSecret: Secret{Env: "X"}, UserClaim: "preferred_username", GroupsClaim: "groups",
+		Issuer: "https://id", RedirectURL: "https://jobs.example.org/callback", ClientSecret: Secret{Env: "X"}, UserClaim: "preferred_username", GroupsClaim: "groups",
 		Grants: []GroupGrant{{"ops", "operator", "nightly"}},
 	}
 	want.Notify = Notify{
@@ -120,6 +123,8 @@ func TestLoadFaults(t *testing.T) {
 		{"format", "log: {format: xml}\n", nil, `log.format is "xml", not one of text, json, logfmt`},
 		{"pool", "pools: {db: 0}\n", nil, "pools.db must be above 0"},
 		{"limit", "limits: {per_user: 0}\n", nil, "limits are requests per second and must be above 0"},
+		{"streams", "limits: {streams: 0}\n", nil, "limits.streams must be above 0"},
+		{"no way back", "oidc: {issuer: \"https://id\"}\n", nil, "oidc.redirect_url is missing; public_url would do"},
 		{"variable", "", []string{"EXECUTIONER_SLOTS=x"}, `EXECUTIONER_SLOTS is "x", not a number`},
 		{"too large", strings.Repeat("#", maxSize+1), nil, "larger than 1 MiB"},
 	} {
@@ -180,6 +185,24 @@ func TestSecret(t *testing.T) {
 		}
 		if tt.secret.Given() != (tt.secret != Secret{}) {
 			t.Errorf("%+v", tt.secret)
+		}
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://jobs.example.org": "https://jobs.example.org", "https://jobs.example.org:8443/": "https://jobs.example.org:8443",
+		"http://LOCALHOST:80": "http://localhost", "https://[::1]:443": "https://[::1]", "http://h:443": "http://h:443", "": "",
+		"jobs.example.org": "-", "https://": "-", "https:///": "-", "ftp://h": "-", "https://h/executioner": "-", "https://h?x": "-", "https://h#x": "-",
+		"https://ann@h": "-", "https://ann:secret@h": "-", "https://h:": "-", "https://h:0": "-", "https://h:x": "-", "https://h:65536": "-", "//h": "-", "https://h h": "-",
+	} {
+		s, err := Load(write(t, "public_url: \""+text+"\"\n"), nil)
+		if want == "-" {
+			if fault.CodeOf(err) != fault.InvalidConfig || !strings.Contains(err.Error(), "public_url is ") {
+				t.Errorf("%q: %v", text, err)
+			}
+		} else if err != nil || s.PublicURL != want {
+			t.Errorf("%q: %q, %v", text, s.PublicURL, err)
 		}
 	}
 }
