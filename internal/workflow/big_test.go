@@ -104,6 +104,14 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// TestLargePlainYAML is that plain YAML has the limit of JSON.
+func TestLargePlainYAML(t *testing.T) {
+	data := append(bytes.Repeat([]byte("#\n"), MaxYAML/2+1), "working_dir: /w\njobs:\n  - id: a\n    command: x\n"...)
+	if w, err := Load(Source{Name: "f.yaml", Data: data}, testHost); err != nil || len(w.Jobs) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestYAMLBombs are small files that would keep the YAML parser, or what reads its
 // result, busy for hours.
 func TestYAMLBombs(t *testing.T) {
@@ -115,6 +123,7 @@ func TestYAMLBombs(t *testing.T) {
 		fmt.Fprintf(&merges, "a%d: &a%d {<<: [%s]}\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 10), ", "))
 	}
 	var keys strings.Builder
+	keys.WriteString("k: &k v\n") // with an anchor it is for the YAML module
 	for i := range 200_000 {
 		fmt.Fprintf(&keys, "k%d: v\n", i)
 	}

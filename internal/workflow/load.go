@@ -12,8 +12,8 @@ import (
 // Limits of what Load reads. They are far above real files and keep a hostile or
 // broken one from taking the machine's memory.
 const (
-	MaxJSON  = 1 << 30   // bytes of a JSON file
-	MaxYAML  = 16 << 20  // bytes of a YAML file, whose reader needs far more memory and time per byte
+	MaxJSON  = 1 << 30   // bytes of a file
+	MaxYAML  = 16 << 20  // bytes of one whose YAML is not plain: the module needs far more memory and time per byte
 	maxDepth = 200       // objects and lists within each other; real files need about six
 	maxNodes = 1 << 27   // values and names of one file
 	maxAlias = 1_000_000 // values that YAML aliases may add
@@ -95,12 +95,12 @@ func readText(name string, data []byte, rep *reporter) *tree {
 
 // read returns the file's tree, or nil after reporting why there is none.
 func read(name string, data []byte, rep *reporter) *tree {
-	if isYAML(name, data) {
-		return readYAML(data, rep)
-	}
 	if len(data) > MaxJSON {
 		rep.error(0, "the file has %d bytes, more than the %d that are read", len(data), MaxJSON)
 		return nil
+	}
+	if isYAML(name, data) {
+		return readYAML(data, rep)
 	}
 	return readJSON(data, rep)
 }

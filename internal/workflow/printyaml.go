@@ -186,26 +186,26 @@ func (y *layouter) text(n *ast.StringNode) *layout {
 	quoted := t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType
 	if !strings.Contains(origin, "\n") {
 		if !quoted {
-			return &layout{text: n.Value}
+			return &layout{text: stringValue(n)}
 		}
-		if l := (&layout{text: origin}); len(origin) >= 2 && reads(l, n.Value, y.flow > 0) {
+		if l := (&layout{text: origin}); len(origin) >= 2 && reads(l, stringValue(n), y.flow > 0) {
 			return l
 		}
-		return &layout{text: quoteYAML(n.Value)}
+		return &layout{text: quoteYAML(stringValue(n))}
 	}
 	if y.flow == 0 {
 		lines := strings.Split(origin, "\n")
 		for i := range lines {
 			lines[i] = strings.Trim(lines[i], " \t")
 		}
-		if l := (&layout{text: lines[0], lines: lines[1:]}); reads(l, n.Value, false) {
+		if l := (&layout{text: lines[0], lines: lines[1:]}); reads(l, stringValue(n), false) {
 			return l
 		}
 	}
 	if quoted {
-		return &layout{text: quoteYAML(n.Value)}
+		return &layout{text: quoteYAML(stringValue(n))}
 	}
-	return stringLayout(n.Value, y.flow > 0)
+	return stringLayout(stringValue(n), y.flow > 0)
 }
 
 var foldedHeader = regexp.MustCompile(`^>-?$`)

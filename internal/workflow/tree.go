@@ -68,8 +68,9 @@ func inFile(pos int) (file, offset int) {
 type form uint8
 
 const (
-	plain   form = iota // data, as it stands
+	plain   form = iota // data, as it stands; a string has quotes around it
 	escaped             // data, with backslash escapes
+	bare                // data, a string without quotes
 	apart               // texts
 )
 
@@ -135,7 +136,7 @@ func (t *tree) text(i uint32) string {
 		return t.texts[n.end]
 	case n.form == escaped:
 		return unescape(t.dataOf(n)[n.pos+1 : n.end-1])
-	case n.kind == stringNode:
+	case n.kind == stringNode && n.form == plain:
 		return string(t.dataOf(n)[n.pos+1 : n.end-1])
 	}
 	return string(t.dataOf(n)[n.pos:n.end])
@@ -144,8 +145,11 @@ func (t *tree) text(i uint32) string {
 // name is text without a copy where that is possible, for look-ups.
 func (t *tree) name(i uint32) []byte {
 	n := &t.nodes[i]
-	if n.form == plain && n.kind == stringNode {
+	switch {
+	case n.form == plain && n.kind == stringNode:
 		return t.dataOf(n)[n.pos+1 : n.end-1]
+	case n.form == bare:
+		return t.dataOf(n)[n.pos:n.end]
 	}
 	return []byte(t.text(i))
 }

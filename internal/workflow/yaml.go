@@ -29,11 +29,20 @@ type lineCol struct{ line, col, pos int }
 
 // readYAML returns the tree of a YAML file, or nil after reporting why it can't be read.
 func readYAML(data []byte, rep *reporter) *tree {
-	if len(data) > MaxYAML {
-		rep.errorHint(0, "write it as JSON, which has no such limit", "the file has %d bytes, more than the %d that are read as YAML", len(data), MaxYAML)
+	if !cleanText(data, rep) {
 		return nil
 	}
-	if !cleanText(data, rep) {
+	if t := readPlainYAML(data); t != nil {
+		return t
+	}
+	return readAnyYAML(data, rep)
+}
+
+// readAnyYAML is readYAML with the YAML module, for text that is clean.
+func readAnyYAML(data []byte, rep *reporter) *tree {
+	if len(data) > MaxYAML {
+		rep.errorHint(0, "write it as JSON, which has no such limit, or without aliases, tags and values of several lines except behind |",
+			"the file has %d bytes, more than the %d that are read as YAML", len(data), MaxYAML)
 		return nil
 	}
 	r := &yamlReader{
@@ -208,7 +217,7 @@ func (r *yamlReader) value(n ast.Node, depth int) bool {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		return r.scalar(numberNode, n.GetToken(), n.GetToken().Value)
 	case *ast.StringNode:
-		return r.scalar(stringNode, n.GetToken(), n.Value)
+		return r.scalar(stringNode, n.GetToken(), stringValue(n))
 	case *ast.LiteralNode:
 		return r.scalar(stringNode, n.GetToken(), n.Value.Value)
 	case *ast.SequenceNode:
@@ -227,6 +236,16 @@ func (r *yamlReader) value(n ast.Node, depth int) bool {
 	}
 	r.rep.error(r.pos(n.GetToken()), "this kind of YAML value (%s) is not supported", n.Type())
 	return false
+}
+
+// stringValue returns the text of a string that is no block. The YAML module loses the
+// tabs within a plain one, and with them words of a command.
+func stringValue(n *ast.StringNode) string {
+	t := n.GetToken()
+	if text := strings.TrimSpace(t.Origin); t.Type == token.StringType && strings.Contains(text, "\t") && !strings.Contains(text, "\n") {
+		return text
+	}
+	return n.Value
 }
 
 func (r *yamlReader) list(n *ast.SequenceNode, depth int) bool {
