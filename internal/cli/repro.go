@@ -14,7 +14,6 @@ import (
 	"github.com/executionerhq/executioner/internal/repro"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
-	"github.com/executionerhq/executioner/internal/workflow"
 )
 
 // reproFlags say what is done with the command.
@@ -27,10 +26,10 @@ func (c *command) reproCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "repro RUN JOB",
 		Short: "Run the command of a job once more, outside of its run",
-		Long: `Run the command of a job once more, here and now, with the directory and the variables
-that it had in the run. Nothing is recorded, and the run stays what it is. Secrets are
-read anew, and what the job inherits comes from this shell; what that was in the run is
-not recorded. Checks, the job's time limit and tries don't apply.
+		Long: `Run the command of a job once more, here and now, with the directory, the variables and
+the values of other jobs that it had in the run. Nothing is recorded, and the run stays
+what it is. Secrets are read anew, and what the job inherits comes from this shell; what
+that was in the run is not recorded. Checks, the job's time limit and tries don't apply.
 
 The exit code is that of the command; 128 and the signal's number when a signal ended it.`,
 		Example: `  executioner repro @failed load_customers
@@ -133,7 +132,7 @@ func (c *command) reproOf(ctx context.Context, ref string, job run.JobID, f *rep
 				return err
 			}
 		}
-		src = &repro.Source{Workflow: wf, Env: ran.Options.Env, Job: ran.Job, Task: ran.Task}
+		src = &repro.Source{Workflow: wf, Env: ran.Options.Env, Handed: ran.Handed, Job: ran.Job, Task: ran.Task}
 		return nil
 	})
 	if err == nil && src == nil {
@@ -143,10 +142,9 @@ func (c *command) reproOf(ctx context.Context, ref string, job run.JobID, f *rep
 }
 
 func (c *command) reproView(src *repro.Source, command *repro.Command) *reproJSON {
-	env := workflow.ResolveEnv(src.Workflow, src.Job, c.jobEnviron(), src.Env)
 	return &reproJSON{
 		Run: src.Task.Run, Attempt: src.Task.Attempt, Try: src.Task.Try, Job: src.Task.Job,
-		Dir: command.Dir, Command: c.masking(src.Workflow, src.Env)(src.Job).String(src.Workflow.Jobs[src.Job].Command), Variables: hidden(env),
+		Dir: command.Dir, Command: c.masking(src.Workflow, src.Env)(src.Job).String(src.Workflow.Jobs[src.Job].Command), Variables: hidden(src.Environment(c.jobEnviron())),
 		Inherited: append([]string{}, command.Inherited...), Secrets: append([]string{}, command.Secrets...), Marker: command.Marker,
 	}
 }

@@ -19,6 +19,7 @@ import (
 type Source struct {
 	Workflow *workflow.Workflow // as the attempt ran it; with the values of its secrets, unless only a script is written
 	Env      []workflow.Var     // what the attempt was given besides
+	Handed   []workflow.Var     // what other jobs handed on to it; by variable, see workflow.OutputRef
 	Job      int                // index into Workflow.Jobs
 	Task     run.TaskID         // the try whose identity the command sees
 }
@@ -34,13 +35,26 @@ type Command struct {
 	Marker    string   // the value of EXECUTIONER_TASK, which is not that of the run
 }
 
+// Environment returns the variables of the job. environ is what the caller has for it to
+// inherit.
+func (s Source) Environment(environ []string) workflow.Environment {
+	return workflow.NewResolver(s.Workflow, environ, s.Env).Filled(s.Job, s.Handed)
+}
+
 // Of returns the command of a job. environ is what the caller has for it to inherit.
+// A job that was handed less than it names is a fault Conflict: in its run it was not
+// started either.
 func Of(src Source, environ []string) (*Command, error) {
 	j := &src.Workflow.Jobs[src.Job]
 	if j.Command == "" {
 		return nil, fault.New(fault.Usage, "job %s has no command", j.ID).WithHint("it succeeds at once, so there is nothing to run again")
 	}
-	env := workflow.NewResolver(src.Workflow, environ, src.Env).Resolve(src.Job)
+	for _, ref := range src.Workflow.OutputRefs(src.Job) {
+		if !slices.ContainsFunc(src.Handed, func(v workflow.Var) bool { return v.Name == ref.Variable }) {
+			return nil, fault.New(fault.Conflict, "${%s} is not known: job %s handed on no %s before job %s started", ref.Variable, ref.Job, ref.Name, j.ID)
+		}
+	}
+	env := src.Environment(environ)
 	c := &Command{Dir: cmp.Or(j.WorkingDir, src.Workflow.WorkingDir), Marker: "repro/" + src.Task.String()}
 	for _, v := range env.Vars {
 		if v.Origin == workflow.OriginInherited {
@@ -62,7 +76,8 @@ func secret(env workflow.Environment, name string) bool {
 
 // own are the variables that tell a job who it is. What marks the processes of a run is
 // another one here: neither must they be taken for the run's, nor must a command that
-// makes something happen once for each value do nothing now.
+// makes something happen once for each value do nothing now. For the file of what it hands
+// on see Start.
 func (c *Command) own(id run.TaskID) []string {
 	return []string{
 		process.CookieVariable + "=" + c.Marker,

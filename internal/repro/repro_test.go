@@ -68,6 +68,29 @@ func TestOf(t *testing.T) {
 	}
 }
 
+const handing = `
+jobs:
+  - {id: first, command: [echo, "${jobs.count.rows}"], dependencies: [count], env_variables: {N: "n${jobs.count.rows}"}}
+  - {id: count, command: x}
+`
+
+// TestHandedValues is a job that was run with what another one had handed on.
+func TestHandedValues(t *testing.T) {
+	src := source(t, "inherit_shell_env: false"+handing)
+	if _, err := Of(src, nil); fault.CodeOf(err) != fault.Conflict || err.Error() != "${jobs.count.rows} is not known: job count handed on no rows before job first started" {
+		t.Error(err)
+	}
+	src.Handed = []workflow.Var{{Name: "jobs.count.rows", Value: "1'2 ${x}"}}
+	c, err := Of(src, nil)
+	if err != nil || !slices.Equal(c.Args, []string{"echo", "1'2 ${x}"}) || c.Env[0] != "N=n1'2 ${x}" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	script, err := Script(src, nil)
+	if err != nil || !strings.Contains(script, `export N='n1'\''2 ${x}'`+"\n") || !strings.Contains(script, `exec echo '1'\''2 ${x}'`+"\n") {
+		t.Errorf("%s %v", script, err)
+	}
+}
+
 // TestArguments covers the ways in which a job names its program.
 func TestArguments(t *testing.T) {
 	tests := map[string]struct {
@@ -105,7 +128,7 @@ func environment(t *testing.T, script string, environ ...string) ([]string, stri
 	err := cmd.Run()
 	vars := slices.DeleteFunc(strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n"), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"_", "PWD", "OLDPWD", "SHLVL"}, name) // the shell's own
+		return slices.Contains([]string{"_", "PWD", "OLDPWD", "SHLVL", outputVariable}, name) // the shell's own
 	})
 	slices.Sort(vars)
 	return vars, errs.String(), err
@@ -178,6 +201,11 @@ func TestStart(t *testing.T) {
 	}
 	if code, out, err := start(`cat; echo $N; pwd | grep -c TestStart; exit 7`, nil); code != 7 || out != "typed\n5\n1\n" || err != nil {
 		t.Error(code, out, err)
+	}
+	if code, out, err := start(`echo a=1 > "$EXECUTIONER_OUTPUT"; cat "$EXECUTIONER_OUTPUT"; echo "$EXECUTIONER_OUTPUT" >&2`, nil); code != 0 || !strings.HasPrefix(out, "a=1\n/") || err != nil {
+		t.Error(code, out, err)
+	} else if _, err := os.Stat(strings.TrimSpace(strings.TrimPrefix(out, "a=1\n"))); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 	if code, _, err := start("kill -9 $$", nil); code != 128+9 || err != nil {
 		t.Error(code, err)

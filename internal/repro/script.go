@@ -41,6 +41,8 @@ func Script(src Source, environ []string) (string, error) {
 	s.line("cd %s || exit 1", quote(c.Dir))
 	s.limit(src.Workflow.Inherit, c)
 	s.variables(c)
+	s.line("# What it hands on to later jobs.")
+	s.line(`export %s="$(mktemp -d)/output"`, outputVariable)
 	s.line("")
 	s.out.WriteString("exec")
 	for _, arg := range c.Args {

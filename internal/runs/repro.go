@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -16,7 +17,8 @@ type Ran struct {
 	Options  Options
 	Job      int // index into Workflow.Jobs
 	View     JobView
-	Task     run.TaskID // its last try, or the first when it had none
+	Task     run.TaskID     // its last try, or the first when it had none
+	Handed   []workflow.Var // what other jobs had handed on when that try started; by variable, see workflow.OutputRef
 }
 
 // Ran returns a job of a run. An imported run is a fault Conflict.
@@ -48,12 +50,40 @@ func (s *Service) Ran(ctx context.Context, r store.Run, job run.JobID) (Ran, err
 		}
 	}
 	ran.Task = run.TaskID{Run: r.ID, Attempt: attempt.Number, Job: job, Try: max(ran.View.Tries, 1)}
+	ran.Handed = d.History.handed(ran.Workflow.OutputRefs(ran.Job), job)
 	ran.Options, err = decodeOptions(attempt.Options)
 	if err == nil && ran.Options.Imported {
 		err = fault.New(fault.Conflict, "run %d was imported, and what its jobs saw was not recorded", r.ID).
 			WithHint("run the job with its workflow file, or its command by hand: executioner runs show %d --json has it", r.ID)
 	}
 	return ran, err
+}
+
+// handed returns what jobs had handed on when a job started last, or by now when it never
+// did: what each handed on when it ended last. That one ended in an earlier attempt is
+// where it did.
+func (h History) handed(refs []workflow.OutputRef, job run.JobID) (known []workflow.Var) {
+	if len(refs) == 0 {
+		return nil
+	}
+	last := make(map[run.JobID]run.Values)
+	atStart := last
+	for i := range h.Transitions {
+		switch t := &h.Transitions[i]; {
+		case t.Job == job && t.To == run.Running:
+			atStart = maps.Clone(last)
+		case t.Outcome != nil && t.To == run.Success:
+			last[t.Job] = t.Outcome.Values
+		case t.Outcome != nil:
+			delete(last, t.Job)
+		}
+	}
+	for _, ref := range refs {
+		if value, ok := atStart[ref.Job].Map()[ref.Name]; ok {
+			known = append(known, workflow.Var{Name: ref.Variable, Value: value})
+		}
+	}
+	return known
 }
 
 // Know returns a stored workflow with the values of all that is secret and not stored:

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
@@ -44,5 +46,40 @@ func TestRan(t *testing.T) {
 	imported := w.record(chain(), Options{Imported: true})
 	if _, err := w.Ran(t.Context(), imported, "c"); fault.CodeOf(err) != fault.Conflict {
 		t.Error(err)
+	}
+}
+
+// TestHanded has a job that is handed values by two others, over two attempts.
+func TestHanded(t *testing.T) {
+	var h History
+	add := func(attempt int, job run.JobID, to run.State, values string) {
+		tr := run.Transition{Seq: int64(len(h.Transitions) + 1), Attempt: attempt, Job: job, From: run.Queued, To: to}
+		if to.Ended() && to != run.Skipped {
+			tr.From, tr.Outcome = run.Running, &run.Outcome{State: to, Values: run.Values(values)}
+		}
+		h.Transitions = append(h.Transitions, tr)
+	}
+	refs := []workflow.OutputRef{{Variable: "jobs.a.x", Job: "a", Name: "x"}, {Variable: "jobs.b.y", Job: "b", Name: "y"}}
+	want := func(about string, values ...workflow.Var) {
+		t.Helper()
+		if diff := cmp.Diff(values, h.handed(refs, "c")); diff != "" {
+			t.Errorf("%s: %s", about, diff)
+		}
+	}
+	add(1, "a", run.Success, `{"x":"1"}`)
+	want("before it started", workflow.Var{Name: "jobs.a.x", Value: "1"})
+	add(1, "b", run.Success, `{"y":"2","z":"3"}`)
+	add(1, "c", run.Running, "")
+	add(1, "c", run.Failed, "")
+	both := []workflow.Var{{Name: "jobs.a.x", Value: "1"}, {Name: "jobs.b.y", Value: "2"}}
+	want("in the first attempt", both...)
+	add(2, "a", run.Skipped, "")
+	add(2, "b", run.Running, "")
+	add(2, "b", run.Failed, "")
+	want("b is run again, c not yet", both...)
+	add(2, "c", run.Running, "")
+	want("b failed before c started", workflow.Var{Name: "jobs.a.x", Value: "1"})
+	if got := h.handed(nil, "c"); got != nil {
+		t.Error(got)
 	}
 }
