@@ -10,6 +10,7 @@ import (
 	"github.com/executionerhq/executioner/client"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/history"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
@@ -169,8 +170,8 @@ func (c *command) auditPruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune --older-than AGO",
 		Short: "Remove old entries of the audit log",
-		Long: `Remove the oldest entries of the audit log. Nothing removes them otherwise. That it was
-done is an entry itself.`,
+		Long: `Remove the oldest entries of the audit log. Nothing else removes them, unless
+EXECUTIONER_KEEP_AUDIT_DAYS says so. That it was done is an entry itself.`,
 		Example: `  executioner audit prune --older-than 365d`,
 		Args:    exactly(0, ""), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -178,7 +179,7 @@ done is an entry itself.`,
 			if older == "" || !ok {
 				return fault.New(fault.Usage, "--older-than %q is no time", older).WithHint("for example: --older-than 365d")
 			}
-			return c.onAccounts(cmd, false, changed{action: auditPrune, object: "audit log"}, func(ctx context.Context, st store.Store, what *changed) error {
+			return c.onAccounts(cmd, false, changed{action: history.AuditPrune, object: "audit log"}, func(ctx context.Context, st store.Store, what *changed) error {
 				n, err := st.PruneAudit(ctx, time.Now().Add(-ago))
 				if err != nil {
 					return err
@@ -195,6 +196,3 @@ done is an entry itself.`,
 	cmd.Flags().StringVar(&older, "older-than", "", "remove entries that were made so long `AGO` (365d, 12h)")
 	return cmd
 }
-
-// auditPrune is no access.Action: the service has no way to do it.
-const auditPrune = "audit.prune"

@@ -23,7 +23,8 @@ Old runs go by themselves, with their logs: those that succeeded after 90 days, 
 after 180, and beyond 1000 of each kind for each application. The newest 10 of each
 application stay in any case. EXECUTIONER_KEEP_DAYS, EXECUTIONER_KEEP_FAILED_DAYS and
 EXECUTIONER_KEEP_RUNS change that; 0 keeps runs for ever. Imported runs never go by
-themselves.`,
+themselves. The audit log and the statistics are kept for ever, unless
+EXECUTIONER_KEEP_AUDIT_DAYS or EXECUTIONER_KEEP_STATISTICS_DAYS says for how long.`,
 		Example: `  executioner db status
   executioner db backup /backup/history-$(date +%F).db
   executioner db prune --dry-run`,

@@ -79,8 +79,9 @@ func (c *command) dbCheckCommand() *cobra.Command {
 	return c.onHistory(&cobra.Command{
 		Use:   "check",
 		Short: "Read all of the history and look for damage",
-		Long: `Read all of the history and look for damage: in the database itself, in its tables, and
-in each run, whose transitions must be complete and lead to what its attempts say.
+		Long: `Read all of the history and look for damage: in the database itself, in its tables, in
+each run, whose transitions must be complete and lead to what its attempts say, and in
+what there is beside them, such as registered workflows, the audit log and schedules.
 Damaged runs are named. The exit code is 0 when all is in order, 6 when it is not.`,
 		Example: `  executioner db check
   executioner db check --json | jq '.damaged[].run'`,

@@ -21,12 +21,14 @@ func (c *command) dbCopyCommand() *cobra.Command {
 		Short: "Copy the whole history into another database, and prove it",
 		Long: `Copy the whole history from one database into another, of the same kind or not: a file, or
 an address such as postgres://user@host/database. TO must be empty, or have nothing but
-the same runs: so a copy that was interrupted is repeated. Runs keep their numbers.
+what an earlier copy brought there: so a copy that was interrupted is repeated. Runs keep
+their numbers. What is beside them goes along: users, tokens, registered workflows, the
+audit log, schedules and what became of their times, statistics, fingerprints, incidents
+and messages. A service should be stopped meanwhile, or it goes on in both.
 
-In the end both are read and compared: how many runs, attempts, transitions and overrides
-they have, and a hash over all of it, which is the same for the same history whatever
-database it is in. Runs that have not ended are left out, and named; then the exit code
-is 5.`,
+In the end both are read and compared: how many there are of each, and a hash over all
+runs and one over the rest, which are the same for the same history whatever database it
+is in. Runs that have not ended are left out, and named; then the exit code is 5.`,
 		Example: `  executioner db copy ~/.local/state/executioner/history.db postgres://executioner@db/history
   executioner db copy postgres://executioner@db/history history.db --json`,
 		Args:              exactly(2, "two databases"),
@@ -98,18 +100,25 @@ func (c *command) printCopied(d *history.Copied) error {
 	} {
 		t.add(row.what, itoa(int(row.from)), itoa(int(row.to)))
 	}
-	t.add("hash", d.From.Hash[:16]+"…", d.To.Hash[:16]+"…")
+	t.add("hash", shortHash(d.From.Hash), shortHash(d.To.Hash))
+	to := d.To.Rest.Numbers()
+	for i, from := range d.From.Rest.Numbers() {
+		if from.N > 0 {
+			t.add(from.Name, itoa(int(from.N)), itoa(int(to[i].N)))
+		}
+	}
+	if d.From.Rest.Hash != "" {
+		t.add("hash of these", shortHash(d.From.Rest.Hash), shortHash(d.To.Rest.Hash))
+	}
 	if err := t.print(c.Out, "", nil); err != nil {
 		return err
-	}
-	if a := d.Accounts; a != (history.Accounts{}) {
-		fmt.Fprintf(c.Out, "accounts: %s, %s, %d versions of workflows, %d audit entries\n",
-			runs.Plural(int(a.Users), "user"), runs.Plural(int(a.Tokens), "token"), a.Workflows, a.Audit)
 	}
 	fmt.Fprintf(c.Out, "%s copied, %d already there; both are the same: %s\n",
 		runs.Plural(int(d.Copied), "run"), d.From.Runs-d.Copied, d.To.Hash)
 	return nil
 }
+
+func shortHash(hash string) string { return hash[:16] + "…" }
 
 // errActive says which runs a copy was made without.
 func errActive(ids []run.ID) error {

@@ -33,8 +33,9 @@ func (c *command) dbPruneCommand() *cobra.Command {
 		Short: "Remove old runs and their logs",
 		Long: `Remove old runs and their logs now, by the rules that executioner db --help tells, or by
 others. Runs that have not ended stay, and so do the newest 10 of each application.
-Imported runs stay unless --imported is given. Runs may go on meanwhile. What was removed
-can't be brought back, except from a backup.`,
+Imported runs stay unless --imported is given. Runs may go on meanwhile. What became of
+the times of schedules goes when no run of then is kept, and the audit log and statistics
+as the same rules say. What was removed can't be brought back, except from a backup.`,
 		Example: `  executioner db prune --dry-run
   executioner db prune --older-than 30d --failed-older-than 60d
   executioner db prune --keep-runs 100

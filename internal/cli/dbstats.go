@@ -101,5 +101,11 @@ func (c *command) printStats(s *statsJSON) error {
 	if r.Schedules > 0 {
 		fmt.Fprintf(c.Out, "schedules: %d, with %d expected times\n", r.Schedules, r.Firings)
 	}
+	if r.Incidents+r.Notices > 0 {
+		fmt.Fprintf(c.Out, "messages: %d incidents, %d notices\n", r.Incidents, r.Notices)
+	}
+	if r.Fingerprints > 0 {
+		fmt.Fprintf(c.Out, "fingerprints: %d\n", r.Fingerprints)
+	}
 	return nil
 }

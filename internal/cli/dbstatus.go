@@ -45,10 +45,13 @@ type retentionJSON struct {
 	Days       float64 `json:"days"`
 	FailedDays float64 `json:"failed_days"`
 	Runs       int     `json:"runs_per_application"`
+	Audit      float64 `json:"audit_days"`
+	Statistics float64 `json:"statistics_days"`
 }
 
 func retentionView(r history.Retention) *retentionJSON {
-	return &retentionJSON{r.KeepFor.Hours() / 24, r.KeepFailedFor.Hours() / 24, r.KeepRuns}
+	days := func(d time.Duration) float64 { return d.Hours() / 24 }
+	return &retentionJSON{days(r.KeepFor), days(r.KeepFailedFor), r.KeepRuns, days(r.KeepAudit), days(r.KeepStatistics)}
 }
 
 func (c *command) showStatus(ctx context.Context, address string, st store.Store) error {
@@ -163,6 +166,12 @@ func keeps(r history.Retention) string {
 	text := "succeeded " + long(r.KeepFor) + ", others " + long(r.KeepFailedFor)
 	if r.KeepRuns > 0 {
 		text += fmt.Sprintf(", at most %d of each for an application", max(r.KeepRuns, history.Newest))
+	}
+	if r.KeepAudit > 0 {
+		text += ", audit log " + long(r.KeepAudit)
+	}
+	if r.KeepStatistics > 0 {
+		text += ", statistics " + long(r.KeepStatistics)
 	}
 	return text
 }

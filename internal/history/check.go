@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/executionerhq/executioner/internal/access"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
@@ -47,8 +48,9 @@ type (
 
 // Check reads all that is recorded and compares it with itself: the database below, as
 // far as it can be checked, and of each run that its transitions and attempts are
-// complete, that the attempts say what the transitions lead to, and that each workflow
-// is there and is what its hash says. The error is not about damage.
+// complete, that the attempts say what the transitions lead to, that each workflow is there
+// and is what its hash says, and that lists show the run as it ended. What there is beside
+// the runs is read as well. The error is not about damage.
 func Check(ctx context.Context, st store.Store) (Checked, error) {
 	c := Checked{Damaged: []Damage{}}
 	if err := c.below(ctx, st); err != nil {
@@ -58,7 +60,54 @@ func Check(ctx context.Context, st store.Store) (Checked, error) {
 	err := each(ctx, st, func(o *store.Outline) error {
 		return c.check(ctx, st, o, whole)
 	})
-	return c, c.note(ctx, 0, err)
+	if err := c.note(ctx, 0, err); err != nil {
+		return c, err
+	}
+	return c, c.beside(ctx, st)
+}
+
+// beside reads what there is beside the runs.
+func (c *Checked) beside(ctx context.Context, st store.Store) error {
+	r := &restReader{from: st, sum: sha256.New()}
+	for _, part := range []func(context.Context) error{
+		func(ctx context.Context) error { return c.registered(ctx, st) },
+		func(ctx context.Context) error { return c.auditLog(ctx, st) },
+		r.schedules, r.tallies, r.fingerprints, r.outbox,
+	} {
+		if err := c.note(ctx, 0, part(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registered looks at the workflows that a service keeps, and reads the other accounts.
+func (c *Checked) registered(ctx context.Context, st store.Store) error {
+	a, err := st.ExportAccounts(ctx)
+	for i := range a.Registered {
+		if w := &a.Registered[i]; w.Hash != access.Hash(string(w.Source)) {
+			c.add(0, "version %d of the registered workflow %s is not what its hash says", w.Version, w.Name)
+		}
+	}
+	return err
+}
+
+// auditLog looks for entries that are missing between others.
+func (c *Checked) auditLog(ctx context.Context, st store.Store) error {
+	later := int64(0)
+	return eachAudit(ctx, st, store.AuditFilter{}, func(es []store.AuditEntry) error {
+		for i := range es {
+			if seq := es[i].Seq; later != 0 && seq != later-1 {
+				c.add(0, "entries %d to %d of the audit log are missing", seq+1, later-1)
+			}
+			later = es[i].Seq
+		}
+		return nil
+	})
+}
+
+func (c *Checked) add(id run.ID, format string, args ...any) {
+	c.Damaged = append(c.Damaged, Damage{id, fmt.Sprintf(format, args...)})
 }
 
 func (c *Checked) below(ctx context.Context, st store.Store) error {
@@ -106,6 +155,15 @@ func (c *Checked) check(ctx context.Context, st store.Store, o *store.Outline, w
 	c.Transitions += int64(len(a.Transitions))
 	for _, p := range problems(&a) {
 		c.Damaged = append(c.Damaged, Damage{o.ID, p})
+	}
+	if last := a.Run.Attempt.State; o.State != last {
+		now, err := st.Outlines(ctx, o.ID-1, 1) // it may have moved on between the two
+		if err != nil {
+			return c.note(ctx, o.ID, err)
+		}
+		if len(now) > 0 && now[0].ID == o.ID && now[0].State != last {
+			c.add(o.ID, "lists show it as %s, its last attempt is %s", now[0].State, last)
+		}
 	}
 	for hash, body := range a.Workflows {
 		problem, ok := whole[hash]

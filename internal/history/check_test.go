@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +101,88 @@ func TestCheckBelow(t *testing.T) {
 	if fault.CodeOf(err) != fault.Forbidden {
 		t.Error("got", err)
 	}
+}
+
+// TestCheckBeside has damage in what there is beside the runs.
+func TestCheckBeside(t *testing.T) {
+	w := people(t)
+	timed(w, 3)
+	noted(filledIn(w))
+	got, err := Check(t.Context(), w.st)
+	w.must(err)
+	w.equal(got.Damaged, []Damage{
+		{0, "version 1 of the registered workflow w is not what its hash says"},
+		{0, "version 2 of the registered workflow w is not what its hash says"},
+	})
+	for name, c := range map[string]struct {
+		st   store.Store
+		want string
+	}{
+		"audit log":    {&torn{Store: w.st}, "entries 1500 to 1501 of the audit log are missing"},
+		"schedules":    {&unreadable{Store: w.st, part: "schedules"}, "schedules"},
+		"tallies":      {&unreadable{Store: w.st, part: "tallies"}, "tallies"},
+		"fingerprints": {&unreadable{Store: w.st, part: "fingerprints"}, "fingerprints"},
+		"notices":      {&unreadable{Store: w.st, part: "notices"}, "notices"},
+		"lists":        {&mislisted{Store: w.st}, "lists show it as FAILED, its last attempt is SUCCESS"},
+	} {
+		got, err := Check(t.Context(), c.st)
+		w.must(err)
+		if !slices.ContainsFunc(got.Damaged, func(d Damage) bool { return d.Problem == c.want }) {
+			t.Errorf("%s: got %v", name, got.Damaged)
+		}
+	}
+}
+
+// filledIn adds a run.
+func filledIn(w *world) *world {
+	w.run(day, run.Success)
+	return w
+}
+
+// torn has lost entries of the audit log.
+type torn struct{ store.Store }
+
+func (s *torn) Audit(ctx context.Context, f store.AuditFilter) ([]store.AuditEntry, error) {
+	es, err := s.Store.Audit(ctx, f)
+	return slices.DeleteFunc(es, func(e store.AuditEntry) bool { return e.Seq == 1500 || e.Seq == 1501 }), err
+}
+
+// unreadable can't read a part of itself.
+type unreadable struct {
+	store.Store
+	part string
+}
+
+func (s *unreadable) fails(part string) error {
+	if part == s.part {
+		return fault.New(fault.Unavailable, "%s", part)
+	}
+	return nil
+}
+
+func (s *unreadable) Schedules(context.Context) ([]store.Schedule, error) {
+	return nil, s.fails("schedules")
+}
+
+func (s *unreadable) Tallies(context.Context, store.TallyFilter) ([]store.Tally, error) {
+	return nil, s.fails("tallies")
+}
+
+func (s *unreadable) Fingerprinted(context.Context) ([]store.Fingerprinted, error) {
+	return nil, s.fails("fingerprints")
+}
+
+func (s *unreadable) Notices(context.Context, store.NoticeFilter) ([]store.Notice, error) {
+	return nil, s.fails("notices")
+}
+
+// mislisted shows runs in lists as they are not.
+type mislisted struct{ store.Store }
+
+func (s *mislisted) Outlines(ctx context.Context, after run.ID, limit int) ([]store.Outline, error) {
+	all, err := s.Store.Outlines(ctx, after, limit)
+	for i := range all {
+		all[i].State = run.Failed
+	}
+	return all, err
 }

@@ -22,6 +22,7 @@ type Proof struct {
 	Transitions int64  `json:"transitions"`
 	Overrides   int64  `json:"overrides"`
 	Hash        string `json:"hash"`
+	Rest        Rest   `json:"rest"`
 }
 
 // Copied is what became of a copy.
@@ -30,19 +31,13 @@ type Copied struct {
 	To     Proof    `json:"to"`
 	Copied int64    `json:"copied"` // the rest was there already
 	Active []run.ID `json:"active"` // runs that go on, which were left out; never null
-	// Tallies is how many there are of the statistics, which say more than the runs: they
-	// are of runs that are gone, too.
-	Tallies int64 `json:"tallies"`
-	// Times is how many expected times of schedules there are.
-	Times int64 `json:"expected_times"`
-	// Accounts are the users, tokens, registered workflows and the audit log, the same in both.
-	Accounts Accounts `json:"accounts"`
 }
 
-// Copy copies all runs that have ended from one history into another, which must be
-// empty or have nothing but the same runs, and proves it: it reads both and compares. To
-// repeat it goes on where it was interrupted. The error is a Conflict when the target has
-// other runs, and Internal when the two are not the same in the end.
+// Copy copies all runs that have ended from one history into another, with all that there
+// is beside them. The target must be empty or have nothing but what an earlier copy
+// brought there; to repeat it goes on where it was interrupted, and brings up to date what
+// is not a run. It proves it: it reads both and compares. The error is a Conflict when the
+// target has something else, and Internal when the two are not the same in the end.
 func Copy(ctx context.Context, from, to store.Store) (Copied, error) {
 	c := Copied{Active: []run.ID{}}
 	wanted, err := c.choose(ctx, from, to)
@@ -68,20 +63,11 @@ func Copy(ctx context.Context, from, to store.Store) (Copied, error) {
 	if c.To, err = Prove(ctx, to, kept); err != nil {
 		return c, err
 	}
-	if c.Tallies, err = copyTallies(ctx, from, to); err != nil {
-		return c, err
-	}
-	if c.Accounts, err = copyAccounts(ctx, from, to); err != nil {
-		return c, err
-	}
-	if c.Times, err = copySchedules(ctx, from, to); err != nil {
-		return c, err
-	}
 	if c.From != c.To {
-		return c, fault.New(fault.Internal, "the copy is not the same as what was copied: %+v, not %+v", c.To, c.From).
-			WithHint("don't use it; check both with executioner db check, and copy into an empty database")
+		return c, errDifferent(c.From, c.To)
 	}
-	return c, nil
+	c.From.Rest, c.To.Rest, err = copyRest(ctx, from, to, kept)
+	return c, err
 }
 
 // choose returns the runs that are to be copied, by id, after a look at what the target has.

@@ -26,8 +26,11 @@ func TestCopy(t *testing.T) {
 	from, to := filled(t), memstore.New()
 	done, err := Copy(t.Context(), from.st, to)
 	from.must(err)
-	proof := Proof{Runs: 3, Attempts: 3, Transitions: 9, Overrides: 1, Hash: done.From.Hash}
-	from.equal(done, Copied{From: proof, To: proof, Copied: 3, Active: []run.ID{3}, Tallies: 2})
+	proof := Proof{
+		Runs: 3, Attempts: 3, Transitions: 9, Overrides: 1, Hash: done.From.Hash,
+		Rest: Rest{Tallies: 2, Untold: 3, Hash: done.From.Rest.Hash},
+	}
+	from.equal(done, Copied{From: proof, To: proof, Copied: 3, Active: []run.ID{3}})
 	if len(proof.Hash) != 64 {
 		t.Errorf("hash %q", proof.Hash)
 	}
@@ -41,7 +44,7 @@ func TestCopy(t *testing.T) {
 	// Once more adds nothing and proves the same.
 	done, err = Copy(t.Context(), from.st, to)
 	from.must(err)
-	from.equal(done, Copied{From: proof, To: proof, Active: []run.ID{3}, Tallies: 2})
+	from.equal(done, Copied{From: proof, To: proof, Active: []run.ID{3}})
 
 	// One byte more in one run changes the hash.
 	from.must(from.st.AddOverrides(t.Context(), 1, []run.Override{{Attempt: 1, Job: "a"}}))

@@ -70,7 +70,7 @@ func Prune(ctx context.Context, st store.Store, p Pruning) (done Pruned, err err
 			return done, err
 		}
 	}
-	return done, pruneTimes(ctx, st, p.Retention, p.Now)
+	return done, pruneRest(ctx, st, p.Retention, p.Now)
 }
 
 // remove removes one batch. The log files go after the rows: a run whose rows are there
@@ -132,14 +132,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return fault.Wrap(context.Cause(ctx), fault.Cancelled, "interrupted")
 	}
-}
-
-// pruneTimes removes what became of the times of schedules so long ago that no run of then
-// is kept.
-func pruneTimes(ctx context.Context, st store.Store, r Retention, now time.Time) error {
-	if r.KeepFor <= 0 || r.KeepFailedFor <= 0 {
-		return nil
-	}
-	_, err := st.PruneFirings(ctx, now.Add(-max(r.KeepFor, r.KeepFailedFor)))
-	return err
 }

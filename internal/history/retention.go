@@ -27,6 +27,9 @@ type Retention struct {
 	// Imported has the rules hold for runs that were brought here from elsewhere, too.
 	// Without it these stay, and are not counted: they say nothing of what was made here.
 	Imported bool
+
+	KeepAudit      time.Duration // entries of the audit log
+	KeepStatistics time.Duration // tallies of days and months
 }
 
 // Usual is the retention unless something else is asked for.

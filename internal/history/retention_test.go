@@ -121,6 +121,11 @@ func TestFromEnviron(t *testing.T) {
 		{nil, Retention{KeepFor: 90 * day, KeepFailedFor: 180 * day, KeepRuns: 1000}, ""},
 		{map[string]string{DaysVariable: "7", FailedDaysVariable: " 30 ", RunsVariable: "50"}, Retention{KeepFor: 7 * day, KeepFailedFor: 30 * day, KeepRuns: 50}, ""},
 		{map[string]string{DaysVariable: "0", FailedDaysVariable: "0", RunsVariable: "0"}, Retention{}, ""},
+		{
+			map[string]string{AuditVariable: "365", StatisticsVariable: "1000"},
+			Retention{KeepFor: 90 * day, KeepFailedFor: 180 * day, KeepRuns: 1000, KeepAudit: 365 * day, KeepStatistics: 1000 * day},
+			"",
+		},
 		{map[string]string{DaysVariable: "36500"}, Retention{KeepFor: 36500 * day, KeepFailedFor: 180 * day, KeepRuns: 1000}, ""},
 		{map[string]string{DaysVariable: "36501"}, Retention{}, `EXECUTIONER_KEEP_DAYS is "36501", not a number from 0 to 36500`},
 		{map[string]string{FailedDaysVariable: "-1"}, Retention{}, `EXECUTIONER_KEEP_FAILED_DAYS is "-1", not a number from 0 to 36500`},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/executionerhq/executioner/internal/stats"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/store/memstore"
 )
@@ -27,7 +28,7 @@ func TestCopySchedules(t *testing.T) {
 	for range 2 {
 		done, err := Copy(t.Context(), from.st, to)
 		from.must(err)
-		from.equal(done.Times, int64(2*page+1))
+		from.equal([]int64{done.To.Rest.Schedules, done.To.Rest.Times}, []int64{1, 2*page + 1})
 	}
 	type all struct {
 		known store.Schedule
@@ -62,5 +63,41 @@ func TestPruneTimes(t *testing.T) {
 		left, err := w.st.Firings(t.Context(), store.FiringFilter{Schedule: "a/b"})
 		w.must(err)
 		w.equal(len(left), c.left)
+	}
+}
+
+// TestPruneRest has entries and statistics of 40 days, one of each for each day.
+func TestPruneRest(t *testing.T) {
+	for _, c := range []struct {
+		r                     Retention
+		entries, days, months int
+		last                  string
+	}{
+		{Retention{KeepRuns: 1}, 40, 40, 3, ""},
+		{Retention{KeepAudit: 10 * day}, 12, 40, 3, "29 entries removed that were older than 10 days, by EXECUTIONER_KEEP_AUDIT_DAYS"},
+		{Retention{KeepStatistics: 30 * day}, 40, 31, 2, ""},
+		{Retention{KeepStatistics: day}, 40, 2, 2, ""},
+		{Retention{KeepAudit: 400 * day, KeepStatistics: 400 * day}, 40, 40, 3, ""},
+	} {
+		w := newWorld(t)
+		end := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+		for i := range 40 {
+			at := end.AddDate(0, 0, i-39)
+			_, err := w.st.AddAudit(t.Context(), store.AuditEntry{At: at})
+			w.must(err)
+			for _, p := range []stats.Period{stats.Day(at), stats.Month(at)} {
+				w.must(w.st.SetTallies(t.Context(), []store.Tally{{Application: "a", Period: p}}, false))
+			}
+		}
+		_, err := Prune(t.Context(), w.st, Pruning{Retention: c.r, Now: end})
+		w.must(err)
+		es, err := w.st.Audit(t.Context(), store.AuditFilter{})
+		w.must(err)
+		days, err := w.st.Tallies(t.Context(), store.TallyFilter{Spans: stats.Days(time.Time{})})
+		w.must(err)
+		months, err := w.st.Tallies(t.Context(), store.TallyFilter{Spans: stats.Since(time.Time{})})
+		w.must(err)
+		w.equal([]int{len(es), len(days), len(months)}, []int{c.entries, c.days, c.months})
+		w.equal(es[0].Detail, c.last)
 	}
 }

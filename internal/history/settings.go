@@ -10,9 +10,11 @@ import (
 
 // The variables of the environment that change the usual retention.
 const (
-	DaysVariable       = "EXECUTIONER_KEEP_DAYS"        // KeepFor
-	FailedDaysVariable = "EXECUTIONER_KEEP_FAILED_DAYS" // KeepFailedFor
-	RunsVariable       = "EXECUTIONER_KEEP_RUNS"        // KeepRuns
+	DaysVariable       = "EXECUTIONER_KEEP_DAYS"            // KeepFor
+	FailedDaysVariable = "EXECUTIONER_KEEP_FAILED_DAYS"     // KeepFailedFor
+	RunsVariable       = "EXECUTIONER_KEEP_RUNS"            // KeepRuns
+	AuditVariable      = "EXECUTIONER_KEEP_AUDIT_DAYS"      // KeepAudit
+	StatisticsVariable = "EXECUTIONER_KEEP_STATISTICS_DAYS" // KeepStatistics
 )
 
 // maxDays is more than any history lasts; more would not fit into a Duration.
@@ -30,6 +32,8 @@ func FromEnviron(getenv func(string) string) (Retention, error) {
 		{DaysVariable, func(n int) { r.KeepFor = time.Duration(n) * day }, maxDays},
 		{FailedDaysVariable, func(n int) { r.KeepFailedFor = time.Duration(n) * day }, maxDays},
 		{RunsVariable, func(n int) { r.KeepRuns = n }, 1 << 30},
+		{AuditVariable, func(n int) { r.KeepAudit = time.Duration(n) * day }, maxDays},
+		{StatisticsVariable, func(n int) { r.KeepStatistics = time.Duration(n) * day }, maxDays},
 	} {
 		text := strings.TrimSpace(getenv(v.name))
 		if text == "" {
@@ -38,7 +42,7 @@ func FromEnviron(getenv func(string) string) (Retention, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > v.most {
 			return Retention{}, fault.New(fault.InvalidConfig, "%s is %q, not a number from 0 to %d", v.name, text, v.most).
-				WithHint("for example: %s=30; 0 keeps runs for ever", v.name)
+				WithHint("for example: %s=30; 0 is for ever", v.name)
 		}
 		v.set(n)
 	}

@@ -1,7 +1,7 @@
 package history
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -135,68 +135,14 @@ func errStatistics(t *store.Tally, err error) error {
 	return fault.Wrap(err, fault.Internal, "the statistics of %s %s can't be read", t.Application, t.Job)
 }
 
-// copyTallies makes the statistics of one history those of another, application by
-// application, and reads them again. It returns how many there are.
-func copyTallies(ctx context.Context, from, to store.Store) (n int64, err error) {
-	if _, err := Count(ctx, from); err != nil {
-		return 0, err
-	}
-	applications, err := from.Tallies(ctx, store.TallyFilter{Spans: stats.Since(time.Time{})})
-	if err != nil {
-		return 0, err
-	}
-	if err := to.SetTallies(ctx, nil, true); err != nil {
-		return 0, err
-	}
-	done := map[string]bool{}
-	for i := range applications {
-		name := applications[i].Application
-		if done[name] {
-			continue
-		}
-		done[name] = true
-		copied, err := copyTalliesOf(ctx, from, to, name)
-		if n += copied; err != nil {
-			return n, err
-		}
-	}
-	return n, nil
-}
-
-func copyTalliesOf(ctx context.Context, from, to store.Store, application string) (int64, error) {
-	all, err := talliesOf(ctx, from, application)
-	if err != nil {
-		return 0, err
-	}
-	const batch = 500
-	list := make([]store.Tally, 0, len(all))
-	for k, body := range all {
-		list = append(list, store.Tally{Application: application, Job: k.job, Period: k.period, Body: body})
-	}
-	for left := list; len(left) > 0; {
-		now := left[:min(batch, len(left))]
-		left = left[len(now):]
-		if err := to.SetTallies(ctx, now, false); err != nil {
-			return 0, err
-		}
-	}
-	copied, err := talliesOf(ctx, to, application)
-	if err != nil {
-		return 0, err
-	}
-	for k, body := range all {
-		if !bytes.Equal(copied[k], body) {
-			return 0, fault.New(fault.Internal, "the statistics of %s are not the same after they were copied", application).
-				WithHint("do it again")
-		}
-	}
-	return int64(len(list)), nil
-}
-
 // tallyKey is what an application has one tally for.
 type tallyKey struct {
 	job    run.JobID
 	period stats.Period
+}
+
+func (k tallyKey) compare(o tallyKey) int {
+	return cmp.Or(cmp.Compare(k.job, o.job), cmp.Compare(k.period, o.period))
 }
 
 // talliesOf returns all tallies of an application.

@@ -190,7 +190,7 @@ func TestCopyStatistics(t *testing.T) {
 	for range 2 {
 		done, err := Copy(t.Context(), w.st, to)
 		w.must(err)
-		w.equal(done.Tallies, int64(12))
+		w.equal(done.To.Rest.Tallies, int64(12))
 		_, err = Count(t.Context(), to)
 		w.must(err)
 		for _, by := range stats.Units() {

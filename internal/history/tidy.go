@@ -75,7 +75,7 @@ func tidy(ctx context.Context, st store.Store, r Retention, now time.Time, limit
 		err = errors.Join(err, p.keep(ctx))
 	}
 	p.done.Left = 0
-	return p.done, errors.Join(err, pruneTimes(ctx, st, r, now))
+	return p.done, errors.Join(err, pruneRest(ctx, st, r, now))
 }
 
 // passage goes through a history, oldest run first. What it decides about a run is what

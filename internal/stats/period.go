@@ -73,6 +73,11 @@ func Since(since time.Time) []Span {
 	return []Span{{day, Day((month + 1).Time())}, {month + 1, End}}
 }
 
+// Before returns all days before the one that t is in, and all months before its month.
+func Before(t time.Time) []Span {
+	return []Span{{-firstMonth, Day(t)}, {firstMonth, Month(t)}}
+}
+
 // Unit is what a trend has one bucket for each of.
 type Unit string
 

@@ -164,20 +164,23 @@ type Stats struct {
 
 // Rows is the number of rows of each table.
 type Rows struct {
-	Workflows   int64 `json:"workflows"`
-	Runs        int64 `json:"runs"`
-	Attempts    int64 `json:"attempts"`
-	Transitions int64 `json:"transitions"`
-	Requests    int64 `json:"requests"`
-	Overrides   int64 `json:"overrides"`
-	Tallies     int64 `json:"tallies"`
-	Users       int64 `json:"users"`
-	Tokens      int64 `json:"tokens"`
-	Sessions    int64 `json:"sessions"`
-	Audit       int64 `json:"audit_entries"`
-	Registered  int64 `json:"registered_workflows"` // versions of them
-	Schedules   int64 `json:"schedules"`
-	Firings     int64 `json:"expected_times"` // of schedules
+	Workflows    int64 `json:"workflows"`
+	Runs         int64 `json:"runs"`
+	Attempts     int64 `json:"attempts"`
+	Transitions  int64 `json:"transitions"`
+	Requests     int64 `json:"requests"`
+	Overrides    int64 `json:"overrides"`
+	Tallies      int64 `json:"tallies"`
+	Users        int64 `json:"users"`
+	Tokens       int64 `json:"tokens"`
+	Sessions     int64 `json:"sessions"`
+	Audit        int64 `json:"audit_entries"`
+	Registered   int64 `json:"registered_workflows"` // versions of them
+	Schedules    int64 `json:"schedules"`
+	Firings      int64 `json:"expected_times"` // of schedules
+	Fingerprints int64 `json:"fingerprints"`
+	Incidents    int64 `json:"incidents"`
+	Notices      int64 `json:"notices"`
 }
 
 // The chores that a store keeps the time of.

@@ -45,6 +45,13 @@ type Outbox interface {
 	// PruneOutbox removes notices that were sent or given up before a time, and incidents
 	// that are not open and did not change since another. It returns how many of both.
 	PruneOutbox(ctx context.Context, notices, incidents time.Time) (int64, error)
+
+	// ImportTold records how far runs were looked at elsewhere; where Told is Seq, to their
+	// end. A run that is not there is left out.
+	ImportTold(ctx context.Context, all []Untold) error
+	// ImportOutbox records incidents and notices of elsewhere as they are there, in place
+	// of those with the same key or id. Nobody has claimed the notices.
+	ImportOutbox(ctx context.Context, is []Incident, ns []Notice) error
 }
 
 // Untold is how far a run was looked at.

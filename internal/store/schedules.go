@@ -29,12 +29,13 @@ type Schedules interface {
 	OpenFirings(ctx context.Context) ([]Firing, error)
 	// Firings returns those of a schedule, the latest first.
 	Firings(ctx context.Context, f FiringFilter) ([]Firing, error)
-	// PruneFirings removes firings that were decided before a time and don't wait and are not
-	// due, and returns how many.
-	PruneFirings(ctx context.Context, before time.Time) (int64, error)
-	// ImportSchedule records a schedule and firings of it that were recorded elsewhere, where
-	// they are not there yet, and returns how many rows that were.
-	ImportSchedule(ctx context.Context, s Schedule, fs []Firing) (int, error)
+	// PruneFirings removes firings of times before a time that were decided before it, too, and
+	// don't wait and are not due: at most about limit of them. It returns how many; less than
+	// limit when no other is left.
+	PruneFirings(ctx context.Context, before time.Time, limit int) (int64, error)
+	// ImportSchedule records a schedule and firings of it as they are elsewhere, in place of
+	// those that are there. Conflict when the one that is there has been changed more often.
+	ImportSchedule(ctx context.Context, s Schedule, fs []Firing) error
 	// EnabledWorkflows returns the newest enabled version of each registered workflow, by
 	// name, without source.
 	EnabledWorkflows(ctx context.Context) ([]Registered, error)
@@ -129,4 +130,9 @@ func ErrNoSchedule(id string) error {
 // ErrScheduleChanged returns the fault of a change to what somebody else has changed.
 func ErrScheduleChanged(id string) error {
 	return fault.New(fault.Conflict, "schedule %q was changed by somebody else at the same time", id).WithHint("try again")
+}
+
+// ErrScheduleAhead returns the fault of an import of what went on here since.
+func ErrScheduleAhead(id string) error {
+	return fault.New(fault.Conflict, "schedule %q has gone on in the database that is copied into", id).WithHint("copy into an empty database")
 }

@@ -72,7 +72,8 @@ type Store interface {
 	// it has; ids that are given later never collide with it. A run with the same
 	// Origin, or, where there is none, the same run under the same id, is there already:
 	// then its id is returned and nothing changes. Conflict when the id belongs to
-	// another run; Internal when the archive is not well formed (see Archive.Valid).
+	// another run; Internal when the archive is not well formed (see Archive.Valid). Nobody
+	// is to be told of what it did (see Outbox).
 	Import(ctx context.Context, a Archive) (id run.ID, imported bool, err error)
 	// Delete removes runs with all that is recorded of them, and the workflows that
 	// nobody uses afterwards. It leaves out runs that have not ended, whose lease is

@@ -27,6 +27,8 @@ type Tallies interface {
 	// period; no two of all may have the same. With anew, all others are forgotten, and the
 	// attempts that have ended so far are never counted.
 	SetTallies(ctx context.Context, all []Tally, anew bool) error
+	// PruneTallies removes the tallies of periods, and returns how many.
+	PruneTallies(ctx context.Context, of []stats.Span) (int64, error)
 }
 
 // Tally is a stats.Tally of a job and a period.

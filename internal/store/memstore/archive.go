@@ -76,6 +76,7 @@ func (s *Store) restore(a store.Archive) run.ID {
 	}
 	r := &record{
 		run: a.Run, origin: a.Origin, key: a.Key, attempts: a.Attempts, transitions: a.Transitions, overrides: a.Overrides, epoch: 1,
+		told: int64(len(a.Transitions)),
 	}
 	i, _ := s.index(a.Run.ID)
 	s.runs = slices.Insert(s.runs, i, r)
@@ -212,6 +213,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 		st.Chores[name] = at
 	}
 	st.Rows.Workflows, st.Rows.Tallies = int64(len(s.workflows)), int64(len(s.tallies))
+	st.Rows.Fingerprints, st.Rows.Incidents, st.Rows.Notices = int64(len(s.fingerprints)), int64(len(s.outbox.incidents)), int64(len(s.outbox.notices))
 	s.accounts.measure(&st.Rows)
 	s.schedules.measure(&st.Rows)
 	for _, r := range s.runs {

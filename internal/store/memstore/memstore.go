@@ -38,7 +38,7 @@ type Store struct {
 	keys      map[string]run.ID // by store.KeyHash
 	accounts  accounts
 
-	fingerprints map[fingerprintKey]store.Fingerprint
+	fingerprints map[store.Fingerprinted]store.Fingerprint
 }
 
 // record is everything kept of one run.
@@ -68,7 +68,7 @@ func NewAt(now func() time.Time) *Store {
 	return &Store{
 		now: now, workflows: map[string][]byte{}, origins: map[string]run.ID{}, chores: map[string]time.Time{},
 		places: map[string]run.ID{}, outbox: newOutbox(), schedules: newSchedules(), keys: map[string]run.ID{}, accounts: newAccounts(),
-		fingerprints: map[fingerprintKey]store.Fingerprint{}, tallies: map[tallyKey][]byte{},
+		fingerprints: map[store.Fingerprinted]store.Fingerprint{}, tallies: map[tallyKey][]byte{},
 	}
 }
 

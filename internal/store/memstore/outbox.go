@@ -78,22 +78,56 @@ func (s *Store) Tell(ctx context.Context, t store.Tell) error {
 	}
 	for _, i := range t.Incidents {
 		i.Version++
-		i.Due, i.ChangedAt, i.Body = micros(i.Due), micros(i.ChangedAt), text(i.Body)
-		s.outbox.incidents[i.Key] = i
+		s.outbox.putIncident(i)
 	}
-	for i := range t.Notices {
-		s.outbox.add(t.Notices[i])
+	for _, n := range t.Notices {
+		if _, there := s.outbox.notices[n.ID]; !there {
+			n.State, n.Tries, n.Error, n.EndedAt = store.NoticePending, 0, "", time.Time{}
+			s.outbox.putNotice(n)
+		}
 	}
 	return nil
 }
 
-func (o *outbox) add(n store.Notice) {
-	if _, there := o.notices[n.ID]; there {
-		return
-	}
-	n.CreatedAt, n.Due, n.Until, n.Body = micros(n.CreatedAt), micros(n.Due), micros(n.Until), text(n.Body)
-	n.State, n.Tries, n.Error, n.EndedAt, n.Lease = store.NoticePending, 0, "", time.Time{}, time.Time{}
+func (o *outbox) putIncident(i store.Incident) {
+	i.Due, i.ChangedAt, i.Body = micros(i.Due), micros(i.ChangedAt), text(i.Body)
+	o.incidents[i.Key] = i
+}
+
+// putNotice adds one that nobody has claimed.
+func (o *outbox) putNotice(n store.Notice) {
+	n.CreatedAt, n.Due, n.Until, n.EndedAt, n.Body = micros(n.CreatedAt), micros(n.Due), micros(n.Until), micros(n.EndedAt), text(n.Body)
+	n.Lease = time.Time{}
 	o.notices[n.ID] = &n
+}
+
+// ImportTold implements store.Outbox.
+func (s *Store) ImportTold(ctx context.Context, all []store.Untold) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, u := range all {
+		if r, err := s.find(u.Run); err == nil {
+			r.untold, r.told = u.Told != u.Seq, u.Told
+		}
+	}
+	return nil
+}
+
+// ImportOutbox implements store.Outbox.
+func (s *Store) ImportOutbox(ctx context.Context, is []store.Incident, ns []store.Notice) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, i := range is {
+		s.outbox.putIncident(i)
+	}
+	for _, n := range ns {
+		s.outbox.putNotice(n)
+	}
+	return nil
 }
 
 // Incidents implements store.Outbox.

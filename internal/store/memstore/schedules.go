@@ -136,14 +136,15 @@ func (s *Store) Firings(ctx context.Context, f store.FiringFilter) ([]store.Firi
 }
 
 // PruneFirings implements store.Schedules.
-func (s *Store) PruneFirings(ctx context.Context, before time.Time) (n int64, err error) {
+func (s *Store) PruneFirings(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()
+	before = micros(before)
 	for _, of := range s.schedules.firings {
 		maps.DeleteFunc(of, func(_ int64, f store.Firing) bool {
-			old := !f.State.Pending() && f.DecidedAt.Before(micros(before))
+			old := n < int64(limit) && !f.State.Pending() && f.DecidedAt.Before(before) && f.Time.Before(before)
 			if old {
 				n++
 			}
@@ -154,28 +155,24 @@ func (s *Store) PruneFirings(ctx context.Context, before time.Time) (n int64, er
 }
 
 // ImportSchedule implements store.Schedules.
-func (s *Store) ImportSchedule(ctx context.Context, known store.Schedule, fs []store.Firing) (n int, err error) {
+func (s *Store) ImportSchedule(ctx context.Context, known store.Schedule, fs []store.Firing) error {
 	if err := s.enter(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	defer s.mu.Unlock()
-	if _, there := s.schedules.known[known.ID]; !there {
-		s.schedules.known[known.ID] = known.Normal()
-		n++
+	if s.schedules.known[known.ID].Revision > known.Revision {
+		return store.ErrScheduleAhead(known.ID)
 	}
+	s.schedules.known[known.ID] = known.Normal()
 	of := s.schedules.firings[known.ID]
 	if of == nil {
 		of = map[int64]store.Firing{}
 		s.schedules.firings[known.ID] = of
 	}
 	for _, f := range fs {
-		f = f.Normal()
-		if _, there := of[f.Time.UnixMicro()]; !there {
-			of[f.Time.UnixMicro()] = f
-			n++
-		}
+		of[f.Time.UnixMicro()] = f.Normal()
 	}
-	return n, nil
+	return nil
 }
 
 // EnabledWorkflows implements store.Schedules.

@@ -100,6 +100,22 @@ func (s *Store) Tallies(ctx context.Context, f store.TallyFilter) (all []store.T
 	return all, nil
 }
 
+// PruneTallies implements store.Tallies.
+func (s *Store) PruneTallies(ctx context.Context, of []stats.Span) (n int64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	f := store.TallyFilter{Jobs: true, Spans: of}
+	for k := range s.tallies {
+		if f.Selects(&store.Tally{Application: k.application, Job: k.job, Period: k.period}) {
+			delete(s.tallies, k)
+			n++
+		}
+	}
+	return n, nil
+}
+
 // SetTallies implements store.Tallies.
 func (s *Store) SetTallies(ctx context.Context, all []store.Tally, anew bool) error {
 	if err := s.enter(ctx); err != nil {

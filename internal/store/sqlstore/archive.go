@@ -14,9 +14,9 @@ const (
 	selectUsedWorkflows  = `SELECT hash, body FROM workflows WHERE hash IN (SELECT hash FROM attempts WHERE run_id = ?)`
 	selectByOrigin       = `SELECT id FROM runs WHERE origin = ?`
 
-	importColumns = `application, file, working_dir, submitted_at_us, attempt, state, seq, lease_epoch, origin, by_user, key_hash`
-	importNew     = `INSERT INTO runs (` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id`
-	importAs      = `INSERT INTO runs (id, ` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`
+	importColumns = `application, file, working_dir, submitted_at_us, attempt, state, seq, told_seq, lease_epoch, origin, by_user, key_hash`
+	importNew     = `INSERT INTO runs (` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id`
+	importAs      = `INSERT INTO runs (id, ` + importColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`
 	importAttempt = `INSERT INTO attempts (run_id, attempt, state, reason, detail, hash, options, created_at_us, started_at_us,
 		ended_at_us, jobs_total, jobs_running, jobs_succeeded, jobs_failed, jobs_skipped, jobs_cancelled)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -184,7 +184,7 @@ func (t *tx) importHead(a *store.Archive) (id run.ID, err error) {
 	r := &a.Run
 	args := []any{
 		text(r.Application), text(r.File), text(r.WorkingDir), micros(r.SubmittedAt),
-		r.Attempt.Number, r.Attempt.State.String(), r.Seq, text(a.Origin), text(r.By), text(a.Key),
+		r.Attempt.Number, r.Attempt.State.String(), r.Seq, r.Seq, text(a.Origin), text(r.By), text(a.Key),
 	}
 	if r.ID == 0 {
 		_, err = t.row(importNew, args, &id)

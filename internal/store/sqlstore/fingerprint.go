@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
@@ -16,6 +17,10 @@ const (
 		WHERE application = ? AND job = ? AND run_id = ? AND attempt = ? AND try_no = ? AND done = ?`
 	finishFingerprint = `UPDATE fingerprints SET done = 1, body = ?
 		WHERE run_id = ? AND attempt = ? AND job = ? AND try_no = ? AND done = 0`
+
+	selectFingerprinted = `SELECT application, job FROM fingerprints WHERE run_id > 0`
+	dropFingerprint     = `DELETE FROM fingerprints WHERE application = ? AND job = ?`
+	importFingerprint   = `INSERT INTO fingerprints (application, job, run_id, attempt, try_no, done, body) VALUES (?, ?, ?, ?, ?, 1, ?)`
 )
 
 // Fingerprint implements store.Store.
@@ -52,6 +57,30 @@ func (s *Store) BeginFingerprint(ctx context.Context, application string, seen, 
 		return err
 	})
 	return begun && err == nil, err
+}
+
+// Fingerprinted implements store.Fingerprints.
+func (s *Store) Fingerprinted(ctx context.Context) (all []store.Fingerprinted, err error) {
+	err = s.view(ctx, "list fingerprints", func(ctx context.Context, t *sql.Tx) error {
+		var err error
+		all, err = list(askerOf(ctx, t), func(rows *sql.Rows) (f store.Fingerprinted, err error) {
+			return f, rows.Scan(into(&f.Application), into(&f.Job))
+		}, selectFingerprinted)
+		return err
+	})
+	slices.SortFunc(all, store.Fingerprinted.Compare) // here, as databases differ in how they sort text
+	return all, err
+}
+
+// ImportFingerprint implements store.Fingerprints.
+func (s *Store) ImportFingerprint(ctx context.Context, application string, f store.Fingerprint) error {
+	return s.change(ctx, "import a fingerprint", func(t *tx) error {
+		job := string(f.Task.Job)
+		if err := t.exec(dropFingerprint, application, job); err != nil || !f.Done {
+			return err
+		}
+		return t.exec(importFingerprint, application, job, f.Task.Run, f.Task.Attempt, f.Task.Try, blob(f.Body))
+	})
 }
 
 // keepFingerprints keeps what tries found and made whose ends are recorded.

@@ -56,9 +56,9 @@ func TestPlanOracle(t *testing.T) {
 		importAs: {
 			kind: oracleMoved, text: "UPDATE run_ids SET last_id = :1 WHERE last_id < :2", order: []int{0, 0},
 			then: &oraclePlan{
-				text: "INSERT INTO runs (id, application, submitted_at_us, attempt, state, seq, lease_epoch, origin, by_user, key_hash, file_path, working_dir)" +
-					" VALUES (:1, :2, :3, :4, :5, :6, 1, :7, :8, :9, :10, :11)",
-				order: []int{0, 1, 4, 5, 6, 7, 8, 9, 10, 2, 3}, rows: 1,
+				text: "INSERT INTO runs (id, application, submitted_at_us, attempt, state, seq, told_seq, lease_epoch, origin, by_user, key_hash, file_path, working_dir)" +
+					" VALUES (:1, :2, :3, :4, :5, :6, :7, 1, :8, :9, :10, :11, :12)",
+				order: []int{0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3}, rows: 1,
 			},
 		},
 		upsertToken: {

@@ -19,13 +19,19 @@ const (
 	tellDone = `UPDATE runs SET untold = NULL WHERE id = ? AND seq = ?`
 
 	insertIncident = `INSERT INTO incidents (ikey, application, version, open_rules, due_us, changed_at_us, body)
-		VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT (ikey) DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ikey) DO NOTHING`
 	updateIncident = `UPDATE incidents SET version = version + 1, open_rules = ?, due_us = ?, changed_at_us = ?, body = ?
 		WHERE ikey = ? AND version = ?`
 	selectIncidents = `SELECT ikey, application, version, open_rules, due_us, changed_at_us, body FROM incidents WHERE version > 0`
 
-	insertNotice = `INSERT INTO notices (id, notifier, incident, digest, run_id, state, created_at_us, due_us, until_us, tries, body)
-		VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, ?) ON CONFLICT (id) DO NOTHING`
+	importIncident = `UPDATE incidents SET application = ?, version = ?, open_rules = ?, due_us = ?, changed_at_us = ?, body = ? WHERE ikey = ?`
+
+	insertNotice = `INSERT INTO notices (id, notifier, incident, digest, run_id, created_at_us, body, state, due_us, until_us, ended_at_us, tries, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+	importNotice = `UPDATE notices SET lease_until_us = NULL, state = ?, due_us = ?, until_us = ?, ended_at_us = ?, tries = ?, detail = ?
+		WHERE id = ?`
+
+	importTold = `UPDATE runs SET untold = ?, told_seq = ? WHERE id = ?`
 )
 
 // Untold implements store.Outbox.
@@ -70,10 +76,9 @@ func (s *Store) Tell(ctx context.Context, l store.Tell) error {
 			}
 		}
 		for i := range l.Notices {
-			n := &l.Notices[i]
-			err := t.exec(insertNotice, n.ID, n.Notifier, text(n.Incident), text(n.Digest), int64(n.Run),
-				n.CreatedAt.UnixMicro(), n.Due.UnixMicro(), n.Until.UnixMicro(), blob(n.Body))
-			if err != nil {
+			n := l.Notices[i]
+			n.State, n.Tries, n.Error, n.EndedAt = store.NoticePending, 0, "", time.Time{}
+			if _, err := t.insertNotice(&n); err != nil {
 				return err
 			}
 		}
@@ -98,7 +103,9 @@ func (t *tx) toldRun(l *store.Tell) error {
 func (t *tx) putIncident(i *store.Incident) (err error) {
 	var n int64
 	if i.Version == 0 {
-		n, err = t.execRows(insertIncident, i.Key, text(i.Application), i.Open, micros(i.Due), i.ChangedAt.UnixMicro(), blob(i.Body))
+		first := *i
+		first.Version = 1
+		n, err = t.insertIncident(&first)
 	} else {
 		n, err = t.execRows(updateIncident, i.Open, micros(i.Due), i.ChangedAt.UnixMicro(), blob(i.Body), i.Key, i.Version)
 	}
@@ -106,6 +113,65 @@ func (t *tx) putIncident(i *store.Incident) (err error) {
 		err = store.ErrTold()
 	}
 	return err
+}
+
+func (t *tx) insertIncident(i *store.Incident) (int64, error) {
+	return t.execRows(insertIncident, i.Key, text(i.Application), i.Version, i.Open, micros(i.Due), i.ChangedAt.UnixMicro(), blob(i.Body))
+}
+
+func (t *tx) insertNotice(n *store.Notice) (int64, error) {
+	return t.execRows(insertNotice, n.ID, n.Notifier, text(n.Incident), text(n.Digest), int64(n.Run), n.CreatedAt.UnixMicro(), blob(n.Body),
+		string(n.State), n.Due.UnixMicro(), n.Until.UnixMicro(), micros(n.EndedAt), n.Tries, text(n.Error))
+}
+
+// ImportTold implements store.Outbox.
+func (s *Store) ImportTold(ctx context.Context, all []store.Untold) error {
+	return s.change(ctx, "import of which runs people were told", func(t *tx) error {
+		for _, u := range all {
+			var untold, told any
+			if u.Told != u.Seq {
+				untold = 1
+			}
+			if u.Told != 0 { // SkipUntold knows by that those that nobody looked at
+				told = u.Told
+			}
+			if err := t.exec(importTold, untold, told, int64(u.Run)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ImportOutbox implements store.Outbox.
+func (s *Store) ImportOutbox(ctx context.Context, is []store.Incident, ns []store.Notice) error {
+	return s.change(ctx, "import messages", func(t *tx) error {
+		for i := range is {
+			if err := t.importIncident(&is[i]); err != nil {
+				return err
+			}
+		}
+		for i := range ns {
+			if err := t.importNotice(&ns[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) importIncident(i *store.Incident) error {
+	if n, err := t.insertIncident(i); n > 0 || err != nil {
+		return err
+	}
+	return t.exec(importIncident, text(i.Application), i.Version, i.Open, micros(i.Due), i.ChangedAt.UnixMicro(), blob(i.Body), i.Key)
+}
+
+func (t *tx) importNotice(n *store.Notice) error {
+	if rows, err := t.insertNotice(n); rows > 0 || err != nil {
+		return err
+	}
+	return t.exec(importNotice, string(n.State), n.Due.UnixMicro(), n.Until.UnixMicro(), micros(n.EndedAt), n.Tries, text(n.Error), n.ID)
 }
 
 // Incidents implements store.Outbox.

@@ -350,4 +350,4 @@ func postgresText(query string) string {
 // there. It is moved on past the id, never back.
 const postgresImportAs = `WITH moved AS (
 	SELECT CASE WHEN $1 > last_value THEN setval(pg_get_serial_sequence('runs', 'id'), $1) END FROM runs_id_seq)
-	INSERT INTO runs (id, ` + importColumns + `) SELECT $1::bigint, $2, $3, $4, $5::bigint, $6::bigint, $7, $8::bigint, 1, $9, $10, $11 FROM moved`
+	INSERT INTO runs (id, ` + importColumns + `) SELECT $1::bigint, $2, $3, $4, $5::bigint, $6::bigint, $7, $8::bigint, $9::bigint, 1, $10, $11, $12 FROM moved`

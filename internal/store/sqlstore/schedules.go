@@ -20,6 +20,10 @@ const (
 	updateSchedule = `UPDATE schedules SET application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
 		paused_us = ?, paused_why = ?, revision = revision + 1 WHERE id = ? AND revision = ?`
 
+	selectRevision = `SELECT revision FROM schedules WHERE id = ?`
+	importSchedule = `UPDATE schedules SET application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
+		paused_us = ?, paused_why = ?, revision = ? WHERE id = ?`
+
 	// open_of is the schedule of a firing that is open, pending_us is there for one that waits
 	// or is due: their indexes hold these only.
 	firingColumns = `schedule_id, expected, until_us, decision, reason, by_what, state, run_id, decided_us, batch, room, detail`
@@ -31,7 +35,9 @@ const (
 	updateFiring = `UPDATE firings SET until_us = ?, decision = ?, reason = ?, by_what = ?, detail = ?, state = ?, run_id = ?,
 		decided_us = ?, batch = ?, room = ?, open_of = ?, pending_us = ? WHERE schedule_id = ? AND expected = ?`
 	moveFiring   = updateFiring + ` AND state = ?`
-	pruneFirings = `DELETE FROM firings WHERE decided_us < ? AND pending_us IS NULL`
+	scheduleIDs  = `SELECT id FROM schedules`
+	oldFirings   = `SELECT expected FROM firings WHERE schedule_id = ? AND expected < ? AND decided_us < ? AND pending_us IS NULL ORDER BY expected LIMIT ?`
+	pruneFirings = `DELETE FROM firings WHERE schedule_id = ? AND expected <= ? AND decided_us < ? AND pending_us IS NULL`
 
 	selectEnabledHeads = `SELECT ` + registeredHead + ` FROM registered r
 		WHERE r.version_no = (SELECT MAX(o.version_no) FROM registered o WHERE o.name = r.name AND o.enabled = 1)`
@@ -192,33 +198,66 @@ func (s *Store) Firings(ctx context.Context, f store.FiringFilter) ([]store.Firi
 }
 
 // PruneFirings implements store.Schedules.
-func (s *Store) PruneFirings(ctx context.Context, before time.Time) (n int64, err error) {
+func (s *Store) PruneFirings(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = s.change(ctx, "remove old expected times", func(t *tx) error {
-		var err error
-		n, err = t.execRows(pruneFirings, before.UnixMicro())
+		n = 0
+		ids, err := list(t.query, oneText, scheduleIDs)
+		slices.Sort(ids) // rows are locked in one order
+		for _, id := range ids {
+			if n >= int64(limit) || err != nil {
+				return err
+			}
+			var removed int64
+			removed, err = t.pruneFirings(id, before.UnixMicro(), int64(limit)-n)
+			n += removed
+		}
 		return err
 	})
 	return n, err
 }
 
+// pruneFirings removes the oldest of a schedule.
+func (t *tx) pruneFirings(schedule string, before, limit int64) (int64, error) {
+	old, err := list(t.query, one[int64], oldFirings, schedule, before, before, limit)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	return t.execRows(pruneFirings, schedule, old[len(old)-1], before)
+}
+
 // ImportSchedule implements store.Schedules.
-func (s *Store) ImportSchedule(ctx context.Context, known store.Schedule, fs []store.Firing) (n int, err error) {
-	err = s.change(ctx, "import a schedule", func(t *tx) error {
-		first := known.Normal()
-		rows, err := t.insertSchedule(&first)
-		if err != nil {
+func (s *Store) ImportSchedule(ctx context.Context, known store.Schedule, fs []store.Firing) error {
+	return s.change(ctx, "import a schedule", func(t *tx) error {
+		to := known.Normal()
+		if err := t.importSchedule(&to); err != nil {
 			return err
 		}
-		n = int(rows)
 		for i := range fs {
-			if rows, err = t.addFiring(fs[i]); err != nil {
+			n, err := t.addFiring(fs[i])
+			if err == nil && n == 0 {
+				_, err = t.setFiring(updateFiring, fs[i])
+			}
+			if err != nil {
 				return err
 			}
-			n += int(rows)
 		}
 		return nil
 	})
-	return n, err
+}
+
+func (t *tx) importSchedule(s *store.Schedule) error {
+	if n, err := t.insertSchedule(s); n > 0 || err != nil {
+		return err
+	}
+	var there int64
+	if _, err := t.row(selectRevision, []any{text(s.ID)}, &there); err != nil {
+		return err
+	}
+	if there > s.Revision {
+		return store.ErrScheduleAhead(s.ID)
+	}
+	return t.exec(importSchedule, text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused),
+		text(s.PausedBy), micros(s.PausedAt), text(s.PausedWhy), s.Revision, text(s.ID))
 }
 
 // EnabledWorkflows implements store.Schedules.

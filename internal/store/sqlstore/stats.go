@@ -19,6 +19,7 @@ const (
 		(SELECT COUNT(*) FROM tallies), (SELECT COUNT(*) FROM user_accounts), (SELECT COUNT(*) FROM api_tokens),
 		(SELECT COUNT(*) FROM login_sessions), (SELECT COUNT(*) FROM audit_log), (SELECT COUNT(*) FROM registered),
 		(SELECT COUNT(*) FROM schedules), (SELECT COUNT(*) FROM firings),
+		(SELECT COUNT(*) FROM fingerprints WHERE run_id > 0), (SELECT COUNT(*) FROM incidents), (SELECT COUNT(*) FROM notices),
 		(SELECT MIN(submitted_at_us) FROM runs), (SELECT MAX(submitted_at_us) FROM runs)`
 	selectChores = `SELECT chore, at_us FROM chores WHERE at_us > 0`
 )
@@ -94,6 +95,7 @@ func (s *Store) stats(ask asker) (st store.Stats, err error) {
 		r := &st.Rows
 		return none, rows.Scan(&r.Workflows, &r.Runs, &r.Attempts, &r.Transitions, &r.Requests, &r.Overrides, &r.Tallies,
 			&r.Users, &r.Tokens, &r.Sessions, &r.Audit, &r.Registered, &r.Schedules, &r.Firings,
+			&r.Fingerprints, &r.Incidents, &r.Notices,
 			timeInto{&st.Oldest}, timeInto{&st.Newest})
 	}, countRows); err != nil {
 		return st, err

@@ -30,6 +30,9 @@ const (
 	insertSeries = `INSERT INTO tally_series (series, application, job) VALUES (?, ?, ?) ON CONFLICT (series) DO NOTHING`
 	insertTally  = `INSERT INTO tallies (series, period, body) VALUES (?, ?, ?)`
 	updateTally  = `UPDATE tallies SET body = ? WHERE series = ? AND period = ?`
+
+	pruneTallies = `DELETE FROM tallies WHERE period >= ? AND period < ?`
+	pruneSeries  = `DELETE FROM tally_series WHERE NOT EXISTS (SELECT 1 FROM tallies WHERE tallies.series = tally_series.series)`
 )
 
 // forgetTallies removes everything that is or would be counted.
@@ -343,6 +346,25 @@ func (s *Store) SetTallies(ctx context.Context, all []store.Tally, anew bool) er
 		}
 		return nil
 	})
+}
+
+// PruneTallies implements store.Tallies.
+func (s *Store) PruneTallies(ctx context.Context, of []stats.Span) (n int64, err error) {
+	err = s.change(ctx, "remove old statistics", func(t *tx) error {
+		n = 0
+		if err := t.lockTallies(); err != nil {
+			return err
+		}
+		for _, span := range of {
+			removed, err := t.execRows(pruneTallies, int64(span.From), int64(span.To))
+			if err != nil {
+				return err
+			}
+			n += removed
+		}
+		return t.exec(pruneSeries)
+	})
+	return n, err
 }
 
 func (t *tx) setTally(s *store.Tally) error {

@@ -120,3 +120,33 @@ func testFingerprintContest(f *fixture) {
 		f.equal(seen, store.Fingerprint{Task: run.TaskID{Run: run.ID(round + 1), Attempt: 1, Job: "j", Try: winner}})
 	}
 }
+
+// testImportFingerprint brings along what is kept elsewhere, and again when it has changed there.
+func testImportFingerprint(f *fixture) {
+	known := func(want ...store.Fingerprinted) {
+		f.Helper()
+		got, err := f.Fingerprinted(f.ctx)
+		f.must(err)
+		f.equal(got, want)
+	}
+	known()
+	first := store.Fingerprint{Task: run.TaskID{Run: 9, Attempt: 2, Job: "j", Try: 3}, Done: true, Body: []byte("found\x00\xff")}
+	second := store.Fingerprint{Task: run.TaskID{Run: 1 << 40, Attempt: 1, Job: "j", Try: 1}, Done: true}
+	for _, app := range []string{"b", "ä", "B"} {
+		f.must(f.ImportFingerprint(f.ctx, app, first))
+	}
+	f.equal(f.begin("a", store.Fingerprint{}, run.TaskID{Run: 1, Attempt: 1, Job: "z", Try: 1}, ""), true)
+	f.equal(f.begin("a", store.Fingerprint{}, run.TaskID{Run: 1, Attempt: 1, Job: "Z", Try: 1}, ""), true)
+	f.equal(f.fingerprint("b", "j"), first)
+	f.must(f.ImportFingerprint(f.ctx, "b", second))
+	f.equal(f.fingerprint("b", "j"), second)
+	f.equal(f.fingerprint("B", "j"), first)
+	known(store.Fingerprinted{Application: "B", Job: "j"}, store.Fingerprinted{Application: "a", Job: "Z"}, store.Fingerprinted{Application: "a", Job: "z"},
+		store.Fingerprinted{Application: "b", Job: "j"}, store.Fingerprinted{Application: "ä", Job: "j"})
+
+	// A try that began elsewhere is over here.
+	second.Done = false
+	f.must(f.ImportFingerprint(f.ctx, "b", second))
+	f.equal(f.fingerprint("b", "j"), store.Fingerprint{})
+	f.equal(f.begin("b", store.Fingerprint{}, run.TaskID{Run: 2, Attempt: 1, Job: "j", Try: 1}, ""), true)
+}

@@ -343,3 +343,53 @@ func testTellContest(f *fixture) {
 	all.Wait()
 	f.equal(claimed.Load(), int64(many+2))
 }
+
+// testImportOutbox brings messages along, and again when they have gone on elsewhere.
+func testImportOutbox(f *fixture) {
+	i := store.Incident{Key: "k", Application: "ä", Version: 7, Open: 2, Due: at(50), ChangedAt: at(1), Body: []byte("{}")}
+	n, sent := notice("n", "mail", 5), notice("s", "mail", 9)
+	n.State, n.Tries, n.Error, n.Incident, n.Digest, n.Lease = store.NoticePending, 3, "HTTP 500", "k", "d", at(900)
+	sent.State, sent.Tries, sent.EndedAt = store.NoticeSent, 1, at(10)
+	f.must(f.ImportOutbox(f.ctx, []store.Incident{i}, []store.Notice{n, sent}))
+	n.Lease = time.Time{} // who sends it does so elsewhere
+	f.equal(f.incidents(store.IncidentFilter{All: true}), []store.Incident{i})
+	f.equal(f.notices(store.NoticeFilter{}), []store.Notice{sent, n})
+	f.equal(len(f.claim("mail", 100)), 1)
+
+	i.Version, i.Open, i.Due, i.ChangedAt, i.Body = 8, 0, time.Time{}, at(60), []byte("[]")
+	n.State, n.Tries, n.Error, n.Due, n.Until, n.EndedAt = store.NoticeGivenUp, 4, "HTTP 410", at(61), at(70), at(62)
+	f.must(f.ImportOutbox(f.ctx, []store.Incident{i}, nil))
+	f.must(f.ImportOutbox(f.ctx, nil, []store.Notice{n}))
+	f.equal(f.incidents(store.IncidentFilter{All: true}), []store.Incident{i})
+	f.equal(f.notices(store.NoticeFilter{}), []store.Notice{sent, n})
+	i.Open = 1
+	f.must(f.Tell(f.ctx, store.Tell{Incidents: []store.Incident{i}})) // it goes on from there
+}
+
+// testImportTold has a run told of in part elsewhere, and one of which all is told by now.
+func testImportTold(f *fixture) {
+	for range 2 {
+		l := f.create("a")
+		f.append(l, moved(run.Pending, run.Queued), moved(run.Queued, run.Running), moved(run.Running, run.Failed))
+	}
+	f.must(f.ImportTold(f.ctx, []store.Untold{{Run: 1, Told: 3, Seq: 3}, {Run: 2, Told: 2, Seq: 3}, {Run: 99, Seq: 1}}))
+	f.equal(f.untold(0, 0), []store.Untold{{Run: 2, Told: 2, Seq: 3}})
+	f.must(f.ImportTold(f.ctx, []store.Untold{{Run: 1, Seq: 3}, {Run: 2, Told: 3, Seq: 3}}))
+	f.equal(f.untold(0, 0), []store.Untold{{Run: 1, Seq: 3}})
+	n, err := f.SkipUntold(f.ctx, at(1)) // nobody looked at it
+	f.must(err)
+	f.equal(n, int64(1))
+}
+
+// testUntoldImported has an imported run go on: people are told of that, and not of what was before.
+func testUntoldImported(f *fixture) {
+	a := f.full("a")
+	a.Run.ID = 500
+	f.imports(a, 500, true)
+	before := f.untold(1, 0)
+	l := f.acquire(500, owner(2))
+	number, err := f.AddAttempt(f.ctx, l, store.NewAttempt{Jobs: 1, At: at(500)})
+	f.must(err)
+	f.append(l, run.Transition{Attempt: number, From: run.Pending, To: run.Queued, At: at(501)})
+	f.equal(append(before, f.untold(1, 0)...), []store.Untold{{Run: 500, Told: 105, Seq: 106}})
+}

@@ -181,38 +181,61 @@ func testDecideContest(f *fixture) {
 	}
 }
 
+func withSchedule(f store.Firing, id string) store.Firing {
+	f.Schedule = id
+	return f
+}
+
 func testPruneFirings(f *fixture) {
 	f.decide(nightly(), []store.Firing{
 		firing(1, store.FiringOver), firing(2, store.FiringRunning), firing(3, store.FiringDue), firing(4, store.FiringWaits), firing(5, store.FiringOver),
 	}, nil)
-	for _, want := range []int64{2, 0} {
-		n, err := f.PruneFirings(f.ctx, at(4500))
+	later := firing(9, store.FiringOver) // of a time to come, decided long ago
+	later.DecidedAt = at(1)
+	f.must(f.ImportSchedule(f.ctx, store.Schedule{ID: "other", Workflow: "w", Name: "n", Revision: 1}, []store.Firing{withSchedule(later, "other"), withSchedule(firing(1, store.FiringOver), "other")}))
+	for _, want := range []int64{2, 1, 0} {
+		n, err := f.PruneFirings(f.ctx, at(4500), 2)
 		f.must(err)
 		f.equal(n, want)
 	}
+	f.equal(f.history("other"), []store.Firing{withSchedule(later, "other")})
 	f.equal(f.history("load/nächtlich"), []store.Firing{firing(5, store.FiringOver), firing(4, store.FiringWaits), firing(3, store.FiringDue)})
 	st, err := f.Stats(f.ctx)
 	f.must(err)
-	f.equal([]int64{st.Rows.Schedules, st.Rows.Firings}, []int64{1, 3})
+	f.equal([]int64{st.Rows.Schedules, st.Rows.Firings}, []int64{2, 4})
 }
 
+// testImportSchedule brings a schedule along, and again when it has gone on elsewhere.
 func testImportSchedule(f *fixture) {
 	s := nightly()
 	s.Revision, s.PausedWhy = 9, "why"
-	fs := []store.Firing{firing(1, store.FiringOver), firing(2, store.FiringRunning)}
-	for _, c := range []struct {
-		fs   []store.Firing
-		want int
-	}{{fs[:1], 2}, {fs, 1}, {fs, 0}} {
-		n, err := f.ImportSchedule(f.ctx, s, c.fs)
-		f.must(err)
-		f.equal(n, c.want)
+	fs := []store.Firing{firing(1, store.FiringOver), firing(2, store.FiringDue)}
+	for _, some := range [][]store.Firing{nil, fs[:1], fs, fs} {
+		f.must(f.ImportSchedule(f.ctx, s, some))
 	}
 	got, open, err := f.Schedule(f.ctx, s.ID)
 	f.must(err)
 	f.equal(got, s)
 	f.equal(open, fs[1:])
 	f.equal(len(f.history(s.ID)), 2)
+
+	s.Revision, s.PausedWhy, s.Paused, s.Hash, s.Decided, s.Next, s.Gone = 10, "", false, "other", at(3000), at(4000), true
+	fs[1].State, fs[1].Run, fs[1].Detail = store.FiringRunning, 7, "went on"
+	f.must(f.ImportSchedule(f.ctx, s, append(fs[1:], firing(3, store.FiringOver))))
+	got, open, err = f.Schedule(f.ctx, s.ID)
+	f.must(err)
+	f.equal(got, s)
+	f.equal(open, fs[1:])
+	f.equal(f.history(s.ID), []store.Firing{firing(3, store.FiringOver), fs[1], fs[0]})
+	pending, err := f.OpenFirings(f.ctx)
+	f.must(err)
+	f.equal(pending, []store.Firing(nil))
+
+	// What went on here is not put back.
+	old := s
+	old.Revision = 9
+	f.fails(f.ImportSchedule(f.ctx, old, []store.Firing{firing(4, store.FiringOver)}), fault.Conflict)
+	f.equal(len(f.history(s.ID)), 3)
 }
 
 func testEnabledWorkflows(f *fixture) {

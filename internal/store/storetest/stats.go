@@ -117,6 +117,12 @@ func testStats(f *fixture) {
 	f.register(registered("w", "1"))
 	_, err = f.AddAudit(f.ctx, entry(1), entry(2), entry(3), entry(4))
 	f.must(err)
+	f.equal(f.begin("b", store.Fingerprint{}, run.TaskID{Run: l.Run, Attempt: 1, Job: "j", Try: 1}, ""), true)
+	f.must(f.Tell(f.ctx, store.Tell{
+		Notices:   []store.Notice{notice("m", "mail", 1), notice("n", "mail", 2)},
+		Incidents: []store.Incident{{Key: "k", ChangedAt: at(1), Body: []byte("x")}},
+	}))
+	f.decide(nightly(), []store.Firing{firing(1, store.FiringOver), firing(2, store.FiringDue)}, nil)
 	st, err = f.Stats(f.ctx)
 	f.must(err)
 	st.Kind, st.Schema, st.Durability, st.Bytes = "", 0, "", 0
@@ -124,6 +130,7 @@ func testStats(f *fixture) {
 		Rows: store.Rows{
 			Workflows: 2, Runs: 3, Attempts: 4, Transitions: 105, Requests: 2, Overrides: 2,
 			Users: 2, Tokens: 2, Sessions: 3, Audit: 4, Registered: 1,
+			Schedules: 1, Firings: 2, Fingerprints: 1, Incidents: 1, Notices: 2,
 		},
 		Totals: []store.Total{total("a", run.Success, 1), total("b", run.Pending, 2)},
 		Oldest: at(-100), Newest: at(0), Chores: map[string]time.Time{"sweep": at(0)},

@@ -317,3 +317,29 @@ func testCountContest(f *fixture) {
 	}
 	f.equal(f.tallies(store.TallyFilter{Spans: always()}), want)
 }
+
+// testPruneTallies removes periods of two applications, one of which has nothing left.
+func testPruneTallies(f *fixture) {
+	day := stats.Day(at(0))
+	for _, t := range []store.Tally{
+		{Application: "a", Period: day - 40},
+		{Application: "a", Job: "j", Period: day - 1},
+		{Application: "a", Period: day},
+		{Application: "a", Period: (day - 40).Month()},
+		{Application: "a", Period: day.Month()},
+		{Application: "b", Period: day - 40},
+		{Application: "b", Period: -5},
+	} {
+		t.Body = new(stats.Tally).Encode()
+		f.must(f.SetTallies(f.ctx, []store.Tally{t}, false))
+	}
+	for _, want := range []int64{5, 0} {
+		n, err := f.PruneTallies(f.ctx, stats.Before(at(0)))
+		f.must(err)
+		f.equal(n, want)
+	}
+	f.equal(f.tallies(store.TallyFilter{Jobs: true, Spans: append(stats.Days(time.Time{}), always()...)}),
+		map[string]string{"a/ 2026-01-31": "", "a/ 2026-01": ""})
+	f.must(f.SetTallies(f.ctx, []store.Tally{{Application: "b", Period: day, Body: new(stats.Tally).Encode()}}, false)) // it comes back
+	f.equal(len(f.tallies(store.TallyFilter{Application: "b", Spans: stats.Days(time.Time{})})), 1)
+}
