@@ -66,11 +66,12 @@ func TestOracle(t *testing.T) {
 
 // onAnyOracle are the tests besides the suite that need only an empty schema.
 var onAnyOracle = map[string]func(t *testing.T, dsn string){
-	"several programs migrate": testOracleMigrations,
-	"statement takes too long": testOracleSlow,
-	"texts that are too long":  testOracleTooLong,
-	"long texts among others":  testOracleLong,
-	"reads see one moment":     testOracleMoment,
+	"several programs migrate":  testOracleMigrations,
+	"copied from and to others": testCopies,
+	"statement takes too long":  testOracleSlow,
+	"texts that are too long":   testOracleTooLong,
+	"long texts among others":   testOracleLong,
+	"reads see one moment":      testOracleMoment,
 }
 
 // rareStatements are those that only a failure makes necessary.
