@@ -33,6 +33,10 @@ func testCopies(t *testing.T, oracle string) {
 				t.Fatalf("%s to %s: got %+v and %+v, want %+v", from.d.kind, to.d.kind, done.From, done.To, want)
 			}
 		}
+		// A server decides itself what a commit survives.
+		if stats, err := to.Stats(t.Context()); err != nil || (stats.Durability == string(Process)) != (to.d.kind == SQLite) {
+			t.Errorf("%s: durability %q, %v", to.d.kind, stats.Durability, err)
+		}
 		checked, err := whole.Check(t.Context(), to)
 		if err != nil || len(checked.Damaged) > 0 {
 			t.Fatalf("%s: %v, %v", to.d.kind, checked.Damaged, err)

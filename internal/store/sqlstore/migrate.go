@@ -138,5 +138,5 @@ func errNewer(have, know int64) error {
 // errSchema returns the fault of a schema that is not what the migrations make.
 func errSchema(format string, args ...any) *fault.Error {
 	return fault.New(fault.Unavailable, "the database's schema was changed: "+format, args...).
-		WithHint("undo the change, restore a backup, or export the runs into a new database: executioner db --help")
+		WithHint("undo the change, bring a backup back, or use another database with --database")
 }

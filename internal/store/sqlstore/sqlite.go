@@ -55,7 +55,7 @@ func OpenSQLite(ctx context.Context, path string, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if path == "" {
-		return nil, fault.New(fault.InvalidConfig, "the database has no path").WithHint("name a file with --database")
+		return nil, errForm("", "the database has no path")
 	}
 	path, err = filepath.Abs(path)
 	if err != nil {

@@ -225,6 +225,14 @@ func TestOpenRefusesSettings(t *testing.T) {
 	}
 }
 
+// TestNoPathShowsForms: an address without a path tells all forms, as any other wrong one does.
+func TestNoPathShowsForms(t *testing.T) {
+	_, err := Open(t.Context(), "sqlite:", Config{})
+	if want := "use one of these forms:\n" + forms; fault.HintOf(err) != want {
+		t.Errorf("got %q, want %q", fault.HintOf(err), want)
+	}
+}
+
 // asNobody gives up root's right to ignore permissions until the test ends.
 func asNobody(t *testing.T) {
 	t.Helper()

@@ -90,7 +90,10 @@ func (s *Store) Stats(ctx context.Context) (st store.Stats, err error) {
 }
 
 func (s *Store) stats(ask asker) (st store.Stats, err error) {
-	st = store.Stats{Kind: s.d.kind, Schema: s.d.version, Durability: string(s.cfg.Durability)}
+	st = store.Stats{Kind: s.d.kind, Schema: s.d.version}
+	if s.d.kind == SQLite {
+		st.Durability = string(s.cfg.Durability)
+	}
 	if _, err = list(ask, func(rows *sql.Rows) (none struct{}, err error) {
 		r := &st.Rows
 		return none, rows.Scan(&r.Workflows, &r.Runs, &r.Attempts, &r.Transitions, &r.Requests, &r.Overrides, &r.Tallies,
