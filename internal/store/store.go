@@ -87,10 +87,8 @@ type Store interface {
 	// highest id), and 0 when there are fewer. How quick it is depends on r.N, not on how
 	// long the history is.
 	Nth(ctx context.Context, r Rank) (run.ID, error)
-	// Totals counts the runs of each application in each state, sorted by both. It is
-	// quick however long the history is.
-	Totals(ctx context.Context) ([]Total, error)
-	// Stats measures the history. It reads all of it.
+	// Stats measures the history. How long it takes depends on how many runs there are, and
+	// not on how many transitions.
 	Stats(ctx context.Context) (Stats, error)
 	// Claim takes a chore that is due, which it is when nobody claimed it within every:
 	// of many callers at the same time one is told true. Who claims it is to do it.

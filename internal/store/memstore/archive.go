@@ -178,15 +178,7 @@ func ranked(found *record, r store.Rank) bool {
 		(len(r.States) == 0 || slices.Contains(r.States, state))
 }
 
-// Totals implements store.Store.
-func (s *Store) Totals(ctx context.Context) ([]store.Total, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.totals(), nil
-}
-
+// totals counts the runs of each application in each state, sorted by both. The caller holds mu.
 func (s *Store) totals() (all []store.Total) {
 	n := map[store.Total]int64{}
 	for _, r := range s.runs {

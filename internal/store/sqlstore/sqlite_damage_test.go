@@ -65,7 +65,6 @@ func answers(ctx context.Context, path string) (all []byte, err error) {
 		func() { note(s.Runs(ctx, store.Filter{Application: "app-3"})) },
 		func() { note(s.Runs(ctx, store.Filter{States: []run.State{run.Failed}, Limit: 5})) },
 		func() { note(s.Runs(ctx, store.Filter{Since: time.UnixMicro(1_769_860_800_000_000)})) },
-		func() { note(s.Totals(ctx)) },
 		func() { note(s.Stats(ctx)) },
 		func() { note(s.Runs(ctx, store.Filter{})) },
 	}
