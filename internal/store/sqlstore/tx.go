@@ -55,17 +55,27 @@ const (
 	unknown           // the commit failed, and may have taken effect
 )
 
-// together runs operations in one transaction.
-func (t *tx) together(group []*operation) (verdict, error) {
+// together runs operations in one transaction, and those that join them before it is
+// committed. It returns all of them.
+func (t *tx) together(group []*operation, join joiner) ([]*operation, verdict, error) {
 	if err := t.start(); err != nil {
-		return broken, err
+		return group, broken, err
 	}
-	for _, op := range group {
-		if err := runSafely(op.do, t); err != nil {
-			return rejected, t.rollback(err)
+	for i := 0; i < len(group); i++ {
+		if err := runSafely(group[i].do, t); err != nil {
+			return group, rejected, t.rollback(err)
 		}
 		t.attest()
+		if i == len(group)-1 {
+			group = join(group)
+		}
 	}
+	v, err := t.commit()
+	return group, v, err
+}
+
+// commit ends a transaction.
+func (t *tx) commit() (verdict, error) {
 	if err := t.seal(); err != nil {
 		return rejected, t.rollback(err) // with what an operation left for later
 	}

@@ -16,8 +16,9 @@ import (
 const maxGroup = 64
 
 // writer owns one connection that writes. Its goroutine takes all operations that
-// wait and runs them in one transaction. When one of them fails, everything is
-// rolled back and each runs again in a transaction of its own, so that it fails alone.
+// wait and runs them in one transaction, with those that come until it commits. When one
+// of them fails, everything is rolled back and each runs again in a transaction of its
+// own, so that it fails alone.
 type writer struct {
 	d        *dialect
 	patience time.Duration // for how long an operation is tried again while the database is away
@@ -121,35 +122,32 @@ func (w *writer) loop() {
 	defer close(w.done)
 	group := make([]*operation, 0, maxGroup)
 	for op := range w.queue {
-		group = w.gather(append(group[:0], op))
-		w.run(group)
+		w.run(w.gather(take(group[:0], op)))
 	}
 }
 
-// gather adds what else is waiting, and leaves out what was given up.
+// gather adds what else is waiting.
 func (w *writer) gather(group []*operation) []*operation {
 	for len(group) < maxGroup {
 		select {
 		case op, ok := <-w.queue:
 			if !ok {
-				return taken(group)
+				return group
 			}
-			group = append(group, op)
+			group = take(group, op)
 		default:
-			return taken(group)
+			return group
 		}
 	}
-	return taken(group)
+	return group
 }
 
-func taken(group []*operation) []*operation {
-	kept := group[:0]
-	for _, op := range group {
-		if op.taken.CompareAndSwap(false, true) {
-			kept = append(kept, op)
-		}
+// take adds an operation unless it was given up.
+func take(group []*operation, op *operation) []*operation {
+	if op.taken.CompareAndSwap(false, true) {
+		return append(group, op)
 	}
-	return kept
+	return group
 }
 
 func (w *writer) run(group []*operation) {
@@ -160,16 +158,23 @@ func (w *writer) run(group []*operation) {
 		// Transactions that lock rows in the same order don't wait for each other in a circle.
 		slices.SortStableFunc(group, func(a, b *operation) int { return int(a.run - b.run) })
 	}
-	group, v, err := w.settle(group)
+	join := w.gather
+	if w.d.lock != "" {
+		join = alone // who comes later would want rows in another order
+	}
+	group, v, err := w.settle(group, join)
 	if v == rejected && len(group) > 1 {
 		for _, op := range group {
-			one, _, err := w.settle([]*operation{op})
+			one, _, err := w.settle([]*operation{op}, alone)
 			answer(one, err)
 		}
 		return
 	}
 	answer(group, err)
 }
+
+// alone lets no operation join those of a transaction that has begun.
+func alone(group []*operation) []*operation { return group }
 
 func answer(group []*operation, err error) {
 	for _, op := range group {
@@ -182,29 +187,32 @@ func answer(group []*operation, err error) {
 const maxConflicts = 5
 
 // settle runs operations in one transaction until it is known what became of it, or
-// nothing can be found out within the patience there is. It returns the operations
-// that share the result: those that can't wait have theirs.
-func (w *writer) settle(group []*operation) ([]*operation, verdict, error) {
-	v, err := w.attempt(group)
+// nothing can be found out within the patience there is. Others may join them, as join
+// says. It returns the operations that share the result: those that can't wait have theirs.
+func (w *writer) settle(group []*operation, join joiner) ([]*operation, verdict, error) {
+	group, v, err := w.attempt(group, join)
 	if v == committed || v == unknown || w.d.classify(err) == final {
 		return group, v, err
 	}
 	return w.settleLater(group, v, err)
 }
 
+// joiner adds operations to those of a transaction that has begun.
+type joiner func(group []*operation) []*operation
+
 // attempt runs operations in one transaction, once.
-func (w *writer) attempt(group []*operation) (verdict, error) {
-	v, err := w.tx.together(group)
+func (w *writer) attempt(group []*operation, join joiner) ([]*operation, verdict, error) {
+	group, v, err := w.tx.together(group, join)
 	if v == unknown {
-		return w.lookUp(err)
+		v, err = w.lookUp(err)
 	}
-	return v, err
+	return group, v, err
 }
 
 // settleLater is settle after a failure that need not last.
 func (w *writer) settleLater(group []*operation, v verdict, err error) ([]*operation, verdict, error) {
 	wait := backoff{}
-	for conflicts := 0; ; v, err = w.attempt(group) {
+	for conflicts := 0; ; group, v, err = w.attempt(group, alone) {
 		if v == committed || v == unknown {
 			return group, v, err
 		}

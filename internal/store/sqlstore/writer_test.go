@@ -24,10 +24,11 @@ func blockRun(t *testing.T, s *Store, id run.ID) (started, free chan struct{}) {
 	t.Helper()
 	started, free = make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
+	var once sync.Once // it runs again when one that joined it fails
 	go func() {
 		done <- s.changeRun(context.Background(), "test", id, func(t *tx) error {
 			t.harmless()
-			close(started)
+			once.Do(func() { close(started) })
 			<-free
 			return nil
 		})
@@ -223,5 +224,58 @@ func TestChecks(t *testing.T) {
 	}
 	if l, err := s.Acquire(t.Context(), 1, store.Owner{}, 0, func(store.Owner) bool { return true }); err != nil || l.Epoch != 2 {
 		t.Errorf("got %v, %v", l, err)
+	}
+}
+
+// TestCallsThatComeMeanwhileShareTheCommit has calls come while the first one runs: they
+// run before it is committed, and one of them that fails does so alone.
+func TestCallsThatComeMeanwhileShareTheCommit(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "runs.db"), Config{})
+	l := newBenchRun(t, s)
+	started, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var wg sync.WaitGroup
+	appendThen := func(then func() error) {
+		err := s.change(t.Context(), "test", func(x *tx) error {
+			if _, err := x.append(l, batch(3), summarise(batch(3))); err != nil {
+				return err
+			}
+			return then()
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Go(func() {
+		appendThen(func() error {
+			once.Do(func() { close(started) })
+			<-free
+			return nil
+		})
+	})
+	<-started
+	seen := make(chan int64, 2) // what others could see when each ran
+	wg.Go(func() {
+		appendThen(func() error {
+			r, err := s.Run(context.Background(), l.Run)
+			seen <- r.Seq
+			return err
+		})
+	})
+	waitQueued(t, s, 1)
+	wg.Go(func() {
+		_, err := s.AddAttempt(t.Context(), store.Lease{Run: l.Run, Epoch: 99}, store.NewAttempt{})
+		if fault.CodeOf(err) != fault.Locked {
+			t.Errorf("got %v", err)
+		}
+	})
+	waitQueued(t, s, 2)
+	close(free)
+	wg.Wait()
+	if first := <-seen; first != 0 {
+		t.Errorf("others saw %d transitions while the second call ran, want none", first)
+	}
+	if r, err := s.Run(t.Context(), l.Run); err != nil || r.Seq != 6 {
+		t.Errorf("got %d, %v", r.Seq, err)
 	}
 }
