@@ -24,7 +24,10 @@ type Journal interface {
 	// Append records transitions, all or none. Locked means that somebody else owns
 	// the run now; any other error means that it may be tried again.
 	Append(ctx context.Context, l store.Lease, ts []run.Transition) (last int64, err error)
-	// Renew keeps the run ours and returns what others ask of it.
+	// Answer is Append for what follows from requests, if anything does: those up to that
+	// number are not returned by Renew any more.
+	Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (last int64, err error)
+	// Renew keeps the run ours and returns what others ask of it that has no answer yet.
 	Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error)
 }
 
@@ -89,7 +92,8 @@ type Stop struct {
 	Detail string
 }
 
-// Config is what a loop works with. All but Gate, First, TTL, Beat and Trouble are required.
+// Config is what a loop works with. All but Gate, First, Asked, TTL, Beat and
+// Trouble are required.
 type Config struct {
 	Journal   Journal
 	Runner    Runner
@@ -101,6 +105,9 @@ type Config struct {
 	Lease store.Lease
 	// First is what the plan is told before it begins, so that nothing starts before.
 	First []plan.Input
+	// Asked is what was asked of the run before, as Renew returned it: the plan is told of it
+	// before it begins, too.
+	Asked []store.Request
 	// TTL is how long the lease lasts without being renewed. Defaults to 30 s.
 	TTL time.Duration
 	// Beat returns how long to wait before the lease is renewed again, which is also how soon
@@ -133,8 +140,10 @@ type Loop struct {
 	troubled atomic.Bool             // recording fails just now; written by the loop, read by Kill
 	hurried  atomic.Bool             // Kill was called: what is stopped from then on has no grace either
 
-	beating sync.Mutex // held while the lease is renewed
+	ctx     context.Context // of the loop
+	beating sync.Mutex      // held while the lease is renewed
 	beats   *time.Timer
+	asked   int // the last request that was passed on; guarded by beating
 
 	ended chan struct{}
 	sum   run.Summary
@@ -157,13 +166,19 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	}
 	l := &Loop{cfg: cfg, id: cfg.Lease.Run, attempt: attempt, plan: p, ended: make(chan struct{})}
 	l.mail.wake = make(chan struct{}, 1)
-	ctx, l.giveUp = context.WithCancelCause(ctx)
+	l.ctx, l.giveUp = context.WithCancelCause(ctx)
 	for _, in := range cfg.First {
 		l.mail.put(in)
 	}
-	go l.run(ctx)
+	l.pass(cfg.Asked)
+	l.startBeating()
+	go l.run(l.ctx)
 	return l
 }
+
+// Look has the loop see at once what was asked of the run, which it does from time to time
+// anyway.
+func (l *Loop) Look() { go l.beat() }
 
 // Send gives the plan an input, such as a Cancel. It never blocks and is safe for
 // concurrent use; after the end of the run it does nothing.

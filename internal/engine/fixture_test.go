@@ -62,6 +62,15 @@ func (j *journal) Append(ctx context.Context, l store.Lease, ts []run.Transition
 	return j.Store.Append(ctx, l, ts)
 }
 
+func (j *journal) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (int64, error) {
+	if j.onAppend != nil {
+		if err := j.onAppend(ts); err != nil {
+			return 0, err
+		}
+	}
+	return j.Store.Answer(ctx, l, ts, request)
+}
+
 func (j *journal) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error) {
 	if j.onRenew != nil {
 		if err := j.onRenew(); err != nil {

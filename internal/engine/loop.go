@@ -17,7 +17,6 @@ func (l *Loop) run(ctx context.Context) {
 	defer close(l.ended)
 	defer l.cfg.Gate.Close()
 	defer l.giveUp(nil)
-	l.startBeating(ctx)
 	defer l.stopBeating()
 
 	timer := time.NewTimer(0)
@@ -55,7 +54,11 @@ func (l *Loop) run(ctx context.Context) {
 func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, error) {
 	var all plan.Output
 	now := time.Now()
+	answered := 0
 	for _, in := range inputs {
+		if r, ok := in.(request); ok {
+			answered, in = r.no, r.Input
+		}
 		out := l.plan.Step(now, in)
 		all.Transitions = append(all.Transitions, out.Transitions...)
 		all.Stop = append(all.Stop, out.Stop...)
@@ -69,7 +72,7 @@ func (l *Loop) turn(ctx context.Context, inputs []plan.Input) (plan.Output, erro
 			all.Done = out.Done
 		}
 	}
-	if err := l.record(ctx, all.Transitions); err != nil {
+	if err := l.record(ctx, all.Transitions, answered); err != nil {
 		return all, err
 	}
 	l.running = l.plan.Counts().Running
@@ -98,22 +101,25 @@ func (l *Loop) takeUp() {
 	}
 }
 
-// record appends transitions, however long that takes: a full disk or a locked
-// database stops the run from going on, but loses nothing. It gives up when the
-// lease is lost or ctx ends, and then nothing may be acted on any more.
-func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
-	if len(ts) == 0 {
+// record appends transitions, and that requests up to a number are answered with them,
+// however long that takes: a full disk or a locked database stops the run from going on,
+// but loses nothing. It gives up when the lease is lost or ctx ends, and then nothing may
+// be acted on any more.
+func (l *Loop) record(ctx context.Context, ts []run.Transition, answered int) error {
+	if len(ts) == 0 && answered == 0 {
 		return nil
 	}
 	wait := retryFirst
 	for {
-		last, err := l.append(ctx, ts)
+		last, err := l.append(ctx, ts, answered)
 		if err == nil {
 			if l.troubled.Swap(false) {
 				l.cfg.Trouble(nil)
 			}
-			number(ts, last)
-			l.cfg.Publisher.Publish(l.id, ts)
+			if len(ts) > 0 {
+				number(ts, last)
+				l.cfg.Publisher.Publish(l.id, ts)
+			}
 			return nil
 		}
 		if fault.CodeOf(err) == fault.Locked || ctx.Err() != nil {
@@ -132,11 +138,15 @@ func (l *Loop) record(ctx context.Context, ts []run.Transition) error {
 }
 
 // append records transitions, if it can be done now.
-func (l *Loop) append(ctx context.Context, ts []run.Transition) (last int64, err error) {
+func (l *Loop) append(ctx context.Context, ts []run.Transition, answered int) (last int64, err error) {
 	if err := failpoint.Err("engine.record.before"); err != nil {
 		return 0, err
 	}
-	last, err = l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
+	if answered > 0 {
+		last, err = l.cfg.Journal.Answer(ctx, l.cfg.Lease, ts, answered)
+	} else {
+		last, err = l.cfg.Journal.Append(ctx, l.cfg.Lease, ts)
+	}
 	failpoint.At("engine.record.after")
 	return last, err
 }
@@ -212,12 +222,12 @@ func arm(timer *time.Timer, t time.Time) {
 	}
 }
 
-// startBeating has the lease renewed from time to time, until ctx ends or it is lost. A
+// startBeating has the lease renewed from time to time, until the loop ends or it is lost. A
 // timer and no goroutine: there may be thousands of loops.
-func (l *Loop) startBeating(ctx context.Context) {
+func (l *Loop) startBeating() {
 	l.beating.Lock() // the timer may come before it is kept
 	defer l.beating.Unlock()
-	l.beats = time.AfterFunc(l.pause(), func() { l.beat(ctx) })
+	l.beats = time.AfterFunc(l.pause(), l.beat)
 }
 
 // stopBeating returns when the lease is not renewed any more. ctx has ended by then, or
@@ -234,21 +244,36 @@ func (l *Loop) pause() time.Duration { return min(l.cfg.Beat(), l.cfg.TTL/3) }
 
 // beat keeps the lease and passes on what others ask of the run. That the lease was lost
 // ends the loop wherever it is.
-func (l *Loop) beat(ctx context.Context) {
+func (l *Loop) beat() {
 	l.beating.Lock()
 	defer l.beating.Unlock()
-	if ctx.Err() != nil {
+	if l.ctx.Err() != nil {
 		return
 	}
-	requests, err := l.cfg.Journal.Renew(ctx, l.cfg.Lease, l.cfg.TTL)
+	asked, err := l.cfg.Journal.Renew(l.ctx, l.cfg.Lease, l.cfg.TTL)
 	if fault.CodeOf(err) == fault.Locked {
 		l.giveUp(err)
 		return
 	}
-	for _, r := range requests { // any other error is met again by record, which reports it
-		l.mail.put(input(r))
-	}
+	l.pass(asked) // any other error is met again by record, which reports it
 	l.beats.Reset(l.pause())
+}
+
+// pass tells the plan of requests, of each once. Call it with beating held, or before the
+// loop runs.
+func (l *Loop) pass(asked []store.Request) {
+	for _, r := range asked {
+		if r.No > l.asked {
+			l.asked = r.No
+			l.mail.put(request{input(r), r.No})
+		}
+	}
+}
+
+// request is an input that somebody asked for, with its number.
+type request struct {
+	plan.Input
+	no int
 }
 
 // input translates a request. A job is named: which jobs there are only the plan knows.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/engine/enginetest"
 	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
@@ -134,5 +135,87 @@ func TestRenewalsThatFailForAWhile(t *testing.T) {
 		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelRun}))
 		f.ended(f.wait(), run.Cancelled, run.RunCancelled)
 		f.equal(f.processes(), []string{"1/1/a/1 0s-1m0s CANCELLED run_cancelled"})
+	})
+}
+
+// A request was marked as taken when it was read: a program that died before it had recorded
+// what came of it took it along.
+func TestRequestOfAProgramThatDies(t *testing.T) {
+	bubble(t, []string{"a", "b: a"}, func(f *fixture) {
+		f.ends["a"] = enginetest.End{After: time.Hour, Outcome: ok}
+		f.fullFrom(time.Second, time.Hour)
+		f.journal.onRenew = nil
+		f.start()
+		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelRun, By: "ann"}))
+		time.Sleep(10 * time.Second)
+		f.cancel(engine.ErrLeft)
+		_, _ = f.loop.Wait()
+		asked, err := f.st.Renew(f.Context(), f.lease, ttl)
+		if err != nil || len(asked) != 1 || asked[0].By != "ann" {
+			t.Errorf("left to the next program: %+v, %v", asked, err)
+		}
+	})
+}
+
+// While what comes of a request can't be recorded each renewal returns it. Twice, a cancel
+// would end what cleans up as well.
+func TestRequestIsPassedOnOnce(t *testing.T) {
+	bubble(t, []string{"a", "b"}, func(f *fixture) {
+		f.ends["a"] = enginetest.End{After: time.Hour, Outcome: ok}
+		f.ends["b"] = enginetest.End{After: time.Minute, Outcome: ok}
+		f.wf.Jobs[1].Always = true
+		f.fullFrom(time.Second, 10*time.Second)
+		f.journal.onRenew = nil
+		f.start()
+		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelRun}))
+		f.ended(f.wait(), run.Cancelled, run.RunCancelled)
+		f.equal(f.processes(), []string{"1/1/a/1 0s-12.3s CANCELLED run_cancelled", "1/1/b/1 0s-1m0s SUCCESS exit_code"})
+	})
+}
+
+// A request without an effect is answered, too: a later program would come to it under
+// other circumstances.
+func TestRequestWithoutEffectIsAnswered(t *testing.T) {
+	bubble(t, []string{"a"}, func(f *fixture) {
+		f.ends["a"] = enginetest.End{After: 3 * time.Second, Outcome: ok}
+		f.start()
+		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelJob, Job: "nobody"}))
+		time.Sleep(2 * time.Second)
+		if asked, err := f.st.Renew(f.Context(), f.lease, ttl); err != nil || asked != nil {
+			t.Errorf("it has no answer: %v, %v", asked, err)
+		}
+		f.wait()
+	})
+}
+
+// Look has a request seen at once.
+func TestLook(t *testing.T) {
+	bubble(t, []string{"a"}, func(f *fixture) {
+		f.ends["a"] = enginetest.End{After: time.Hour, Outcome: ok}
+		f.start()
+		time.Sleep(1200 * time.Millisecond)
+		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelRun, By: "bob"}))
+		f.loop.Look()
+		f.ended(f.wait(), run.Cancelled, run.RunCancelled)
+		f.equal(f.processes(), []string{"1/1/a/1 0s-1.2s CANCELLED run_cancelled"})
+		f.loop.Look() // after the end it does nothing
+	})
+}
+
+// What was asked before the program came comes before anything starts.
+func TestAskedBefore(t *testing.T) {
+	bubble(t, []string{"a"}, func(f *fixture) {
+		f.must(f.st.Request(f.Context(), f.lease.Run, store.Request{Kind: store.CancelRun, By: "ann"}))
+		asked, err := f.st.Renew(f.Context(), f.lease, ttl)
+		f.must(err)
+		f.loop = engine.Start(f.Context(), engine.Config{
+			Journal: f.journal, Runner: f.runner, Publisher: f.pub, Lease: f.lease, TTL: ttl, Asked: asked,
+		}, plan.New(f.wf, plan.Options{Run: f.lease.Run}), 1)
+		f.ended(f.wait(), run.Cancelled, run.RunCancelled)
+		f.equal(f.processes(), nil)
+		asked, err = f.st.Renew(f.Context(), f.lease, ttl)
+		if err != nil || asked != nil {
+			t.Errorf("it has no answer: %v, %v", asked, err)
+		}
 	})
 }

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -31,10 +32,14 @@ func (s *Service) isOwned(r store.Run) bool { return r.Owner != nil && !s.cfg.Ho
 // carryOn takes up the attempt of a leased run where its program left it. It returns nil
 // when nothing is left of it, so that it is to be closed. know adds what is secret; first
 // is what the plan is told before anything starts.
-func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, know func(*workflow.Workflow) (*workflow.Workflow, error), first ...plan.Input) (*Execution, error) {
+func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, know know, first ...plan.Input) (*Execution, error) {
 	r.Owner = nil // it is ours
 	left, err := s.Interrupted(ctx, r)
 	if err != nil || !left {
+		return nil, err
+	}
+	asked, err := s.cfg.Store.Renew(ctx, lease, leaseTTL) // before anything starts
+	if err != nil {
 		return nil, err
 	}
 	p, wf, err := s.restore(ctx, r)
@@ -45,7 +50,7 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 	if err != nil {
 		return nil, err
 	}
-	if wf, err = know(wf); err != nil {
+	if wf, err = know.of(wf, asked); err != nil {
 		return nil, err
 	}
 	a := Attempt{
@@ -61,7 +66,7 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 	}
 	if p.State() == run.Pending { // it never began
 		a.TakenUp = nil
-		return s.start(ctx, lease, p, a, runner, r.Seq, first...), nil
+		return s.start(ctx, lease, p, a, runner, r.Seq, asked, first...), nil
 	}
 	before, err := s.seqBefore(ctx, a)
 	if err == nil {
@@ -70,7 +75,20 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 	if err != nil {
 		return nil, errors.Join(err, runner.Close(false))
 	}
-	return s.start(ctx, lease, p, a, runner, before, first...), nil
+	return s.start(ctx, lease, p, a, runner, before, asked, first...), nil
+}
+
+// know adds to a workflow what is secret.
+type know func(*workflow.Workflow) (*workflow.Workflow, error)
+
+// of returns a workflow with what is secret. One that is only asked to end does without
+// what can't be had.
+func (k know) of(wf *workflow.Workflow, asked []store.Request) (*workflow.Workflow, error) {
+	known, err := k(wf)
+	if err != nil && slices.ContainsFunc(asked, func(r store.Request) bool { return r.Kind != store.CancelJob }) {
+		return wf, nil
+	}
+	return known, err
 }
 
 // takenUp records that this program goes on with an attempt, and returns the sequence number.

@@ -16,7 +16,7 @@ import (
 // processes it left. An ended run that left no process is a conflict.
 func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
 	if opt, err := decodeOptions(r.Attempt.Options); err == nil && opt.Service && kind == store.CancelJob && !r.Attempt.State.Ended() {
-		return s.request(ctx, r, kind, jobs, by) // whichever service takes the run will see it
+		return s.Ask(ctx, r, kind, jobs, by) // whichever service takes the run will see it
 	}
 	if r.Attempt.State.Ended() || !s.isOwned(r) {
 		if done, err := s.cancelInterrupted(ctx, r, kind, by); done || err != nil {
@@ -24,11 +24,12 @@ func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKin
 		}
 		return s.cancelLost(ctx, r)
 	}
-	return s.request(ctx, r, kind, jobs, by)
+	return s.Ask(ctx, r, kind, jobs, by)
 }
 
-// request asks the owner of a run, or whoever will own it, for something.
-func (s *Service) request(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
+// Ask records what a run is asked for: as Cancel, for a run that has an owner, or will have
+// one. It is not lost from then on, whatever becomes of the owner.
+func (s *Service) Ask(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
 	requests := []store.Request{{Kind: kind, By: by, At: time.Now().UTC()}}
 	if kind == store.CancelJob {
 		wf, err := s.grown(ctx, r)
@@ -43,6 +44,7 @@ func (s *Service) request(ctx context.Context, r store.Run, kind store.RequestKi
 			requests = append(requests, store.Request{Kind: kind, Job: id, By: by, At: time.Now().UTC()})
 		}
 	}
+	ctx = context.WithoutCancel(ctx) // all or none
 	for _, req := range requests {
 		if err := s.cfg.Store.Request(ctx, r.ID, req); err != nil {
 			return err

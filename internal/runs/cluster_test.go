@@ -201,6 +201,10 @@ func (w *wire) Append(ctx context.Context, l store.Lease, ts []run.Transition) (
 	return last, w.change("append", func() error { last, err = w.Store.Append(ctx, l, ts); return err })
 }
 
+func (w *wire) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (last int64, err error) {
+	return last, w.change("append", func() error { last, err = w.Store.Answer(ctx, l, ts, request); return err })
+}
+
 func (w *wire) Request(ctx context.Context, id run.ID, r store.Request) error {
 	return w.change("request", func() error { return w.Store.Request(ctx, id, r) })
 }

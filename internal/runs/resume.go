@@ -143,12 +143,18 @@ func (s *Service) refuseSurvivors(ctx context.Context, r store.Run) error {
 }
 
 // addAttempt records the next attempt of a run. Requests that the attempt before did
-// not live to take are dropped: they were not meant for this one.
+// not live to answer are dropped: they were not meant for this one.
 func (s *Service) addAttempt(ctx context.Context, lease store.Lease, next store.NewAttempt) error {
-	if _, err := s.cfg.Store.Renew(ctx, lease, leaseTTL); err != nil {
+	asked, err := s.cfg.Store.Renew(ctx, lease, leaseTTL)
+	if err != nil {
 		return err
 	}
-	_, err := s.cfg.Store.AddAttempt(ctx, lease, next)
+	if n := len(asked); n > 0 {
+		if _, err := s.cfg.Store.Answer(ctx, lease, nil, asked[n-1].No); err != nil {
+			return err
+		}
+	}
+	_, err = s.cfg.Store.AddAttempt(ctx, lease, next)
 	return err
 }
 

@@ -146,11 +146,11 @@ func (s *Service) execute(ctx context.Context, lease store.Lease, p *plan.Plan, 
 		_ = s.cfg.Store.Release(ctx, lease)
 		return nil, errors.Join(err, closeErr)
 	}
-	return s.start(ctx, lease, p, a, runner, after), nil
+	return s.start(ctx, lease, p, a, runner, after, nil), nil
 }
 
-// start has the loop of an attempt begin. first is what its plan is told before.
-func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a Attempt, runner Runner, after int64, first ...plan.Input) *Execution {
+// start has the loop of an attempt begin. asked and first are what its plan is told before.
+func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a Attempt, runner Runner, after int64, asked []store.Request, first ...plan.Input) *Execution {
 	sub := s.cfg.Hub.Subscribe(a.Run, followRoom)
 	var gate engine.Gate
 	if s.gated(a.Workflow) {
@@ -158,7 +158,7 @@ func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a 
 	}
 	publisher, observed := s.observed(a)
 	loop := engine.Start(ctx, engine.Config{
-		Gate: gate, First: first, Journal: s.cfg.Journal, Runner: runner, Publisher: publisher,
+		Gate: gate, First: first, Asked: asked, Journal: s.cfg.Journal, Runner: runner, Publisher: publisher,
 		Lease: lease, TTL: leaseTTL, Beat: s.cfg.Beat, Trouble: s.cfg.Trouble,
 	}, p, a.Number)
 	go func() { // so that Follow comes to an end, however the loop ended

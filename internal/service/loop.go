@@ -175,18 +175,28 @@ func (s *Service) each(n int, do func(i int)) {
 	}
 }
 
-// take has a run go on here, if nobody else has it.
+// take has a run go on here, if nobody else has it and it need not wait.
 func (s *Service) take(r store.Run) {
 	s.mu.Lock()
-	if s.active[r.ID] != nil || s.isLater(r.ID) || s.stopping {
+	later := s.isLater(r.ID)
+	s.mu.Unlock()
+	if !later {
+		s.takeNow(r)
+	}
+}
+
+// takeNow has a run go on here, if nobody else has it; nil: it does not.
+func (s *Service) takeNow(r store.Run) *activity {
+	s.mu.Lock()
+	if s.active[r.ID] != nil || s.stopping {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	s.claim()
 	given := s.given[r.ID]
 	s.mu.Unlock()
 	e, err := s.cfg.Runs.Take(s.ctx, r, given)
-	s.begun(e)
+	a := s.begun(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.later, r.ID)
@@ -202,4 +212,5 @@ func (s *Service) take(r store.Run) {
 		s.later[r.ID] = time.Now().Add(againAfter)
 		s.cfg.Log.Error("a run can't go on for now", "run", r.ID, "error", err, "hint", fault.HintOf(err))
 	}
+	return a
 }

@@ -201,6 +201,13 @@ func (w *wire) Append(ctx context.Context, l store.Lease, ts []run.Transition) (
 	return w.Store.Append(ctx, l, ts)
 }
 
+func (w *wire) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (int64, error) {
+	if err := w.p.can(); err != nil {
+		return 0, err
+	}
+	return w.Store.Answer(ctx, l, ts, request)
+}
+
 func (w *wire) Release(ctx context.Context, l store.Lease) error {
 	w.p.held <- struct{}{}
 	<-w.p.held

@@ -217,7 +217,9 @@ func TestCancelWaiting(t *testing.T) {
 		s.takes = 10 * time.Second
 		p := s.open(service.Config{}, admission.Config{})
 		p.submit(s.flow("a"))
-		p.submit(s.flow("a", "b: a"))
+		wf := s.flow("a", "b: a")
+		wf.ContinueOnError = true
+		p.submit(wf)
 		p.cancel(1, store.CancelRun)
 		p.cancel(2, store.CancelJob, "b")
 		s.is("1 CANCELLED", "2 PENDING")

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/plan"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
@@ -111,13 +110,13 @@ func (s *Service) wait(id run.ID, wf *workflow.Workflow) {
 }
 
 // begun takes charge of a run for which room was reserved; nil: it did not begin.
-func (s *Service) begun(e *runs.Execution) {
+func (s *Service) begun(e *runs.Execution) *activity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reserved--
 	if e == nil {
 		s.going.Done()
-		return
+		return nil
 	}
 	a := &activity{e, make(chan struct{})}
 	s.active[e.Run] = a
@@ -125,6 +124,7 @@ func (s *Service) begun(e *runs.Execution) {
 	if s.stopping { // it came too late to be left with the others
 		e.Leave()
 	}
+	return a
 }
 
 // settled returns a run as it is recorded, and its execution when it goes on here. One that
@@ -170,54 +170,4 @@ func (s *Service) Resume(ctx context.Context, r store.Run, req runs.Resume) (run
 		return runs.Attempt{}, err
 	}
 	return e.Attempt, nil
-}
-
-// Cancel asks for the end of a run, or of some of its jobs, wherever it is executed.
-func (s *Service) Cancel(ctx context.Context, r store.Run, kind store.RequestKind, jobs []run.JobID, by string) error {
-	for tries := 1; ; tries++ {
-		err := s.cancelOnce(ctx, r.ID, kind, jobs, by)
-		if fault.CodeOf(err) != fault.Locked || tries == cancelTries { // else somebody has just taken it
-			return err
-		}
-	}
-}
-
-// cancelTries is how often a run is asked that changes hands meanwhile.
-const cancelTries = 3
-
-func (s *Service) cancelOnce(ctx context.Context, id run.ID, kind store.RequestKind, jobs []run.JobID, by string) error {
-	r, e, err := s.settled(ctx, id)
-	if err != nil {
-		return err
-	}
-	if e == nil {
-		return s.cfg.Runs.Cancel(ctx, r, kind, jobs, by)
-	}
-	inputs, err := asked(e.Workflow, kind, jobs, by)
-	if err != nil {
-		return err
-	}
-	for _, in := range inputs {
-		e.Loop.Send(in)
-	}
-	return nil
-}
-
-// asked turns what a run is asked for into inputs for its plan.
-func asked(wf *workflow.Workflow, kind store.RequestKind, jobs []run.JobID, by string) ([]plan.Input, error) {
-	detail := "asked by " + by
-	switch kind {
-	case store.CancelRun:
-		return []plan.Input{plan.Cancel{Reason: run.RunCancelled, Detail: detail}}, nil
-	case store.DrainRun:
-		return []plan.Input{plan.Drain{Reason: run.EngineStopping, Detail: detail}}, nil
-	}
-	var inputs []plan.Input
-	for _, id := range jobs {
-		if _, err := runs.JobIn(wf, id); err != nil && !wf.MayMake(id) {
-			return nil, err
-		}
-		inputs = append(inputs, plan.CancelJob{Job: -1, ID: id, Detail: detail})
-	}
-	return inputs, nil
 }

@@ -34,8 +34,8 @@ type Store interface {
 	// whose holder is in dead. The fencing number grows with each acquisition, so a
 	// former holder's writes fail. Locked (with *Held as cause) when it is held.
 	Acquire(ctx context.Context, id run.ID, owner Owner, ttl time.Duration, dead func(Owner) bool) (Lease, error)
-	// Renew prolongs the lease and returns the requests that have not been taken yet,
-	// marking them as taken. Locked when the lease was lost.
+	// Renew prolongs the lease and returns the requests that nobody has answered yet.
+	// Locked when the lease was lost.
 	Renew(ctx context.Context, l Lease, ttl time.Duration) ([]Request, error)
 	// Release gives the lease back. A lease that was lost is not an error.
 	Release(ctx context.Context, l Lease) error
@@ -45,6 +45,10 @@ type Store interface {
 	// the sequence number of the last. A transition with an empty Job moves the run.
 	// Concurrent calls share a commit. Locked when the lease was lost; nothing is recorded then.
 	Append(ctx context.Context, l Lease, ts []run.Transition) (last int64, err error)
+	// Answer is Append for what follows from requests, if anything does: those up to that
+	// number are not returned by Renew any more. A request is answered in the transaction
+	// that records what came of it, so that none is lost, and none has its effect twice.
+	Answer(ctx context.Context, l Lease, ts []run.Transition, request int) (last int64, err error)
 
 	// Run returns one run as of its latest attempt.
 	Run(ctx context.Context, id run.ID) (Run, error)
@@ -58,7 +62,8 @@ type Store interface {
 	// Workflow returns the stored workflow with that hash (see workflow.Encode).
 	Workflow(ctx context.Context, hash string) ([]byte, error)
 
-	// Request asks the owner of a run to do something; it is taken by its next Renew.
+	// Request asks the owner of a run to do something; its next Renew returns it. r.No
+	// counts for nothing.
 	Request(ctx context.Context, id run.ID, r Request) error
 	// AddOverrides records jobs that were declared successful by hand.
 	AddOverrides(ctx context.Context, id run.ID, os []run.Override) error
@@ -245,6 +250,7 @@ const (
 
 // Request is a durable wish of somebody who does not own the run.
 type Request struct {
+	No   int // of the run's requests, from 1; given by the store
 	Kind RequestKind
 	Job  run.JobID // for CancelJob
 	By   string

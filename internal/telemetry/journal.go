@@ -28,6 +28,13 @@ func (j journal) Append(ctx context.Context, l store.Lease, ts []run.Transition)
 	return last, err
 }
 
+func (j journal) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (int64, error) {
+	began := time.Now()
+	last, err := j.Journal.Answer(ctx, l, ts, request)
+	j.metrics.stored("append", began, err)
+	return last, err
+}
+
 func (j journal) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]store.Request, error) {
 	began := time.Now()
 	asked, err := j.Journal.Renew(ctx, l, ttl)

@@ -188,6 +188,10 @@ func (f failing) Append(context.Context, store.Lease, []run.Transition) (int64, 
 	return 5, f.err
 }
 
+func (f failing) Answer(context.Context, store.Lease, []run.Transition, int) (int64, error) {
+	return 6, f.err
+}
+
 func (f failing) Renew(context.Context, store.Lease, time.Duration) ([]store.Request, error) {
 	return []store.Request{{Kind: store.CancelRun}}, f.err
 }
@@ -197,6 +201,9 @@ func TestJournal(t *testing.T) {
 	for _, err := range []error{nil, errors.New("no")} {
 		j := m.Journal(failing{err})
 		if last, got := j.Append(t.Context(), store.Lease{}, nil); last != 5 || got != err {
+			t.Error(last, got)
+		}
+		if last, got := j.Answer(t.Context(), store.Lease{}, nil, 1); last != 6 || got != err {
 			t.Error(last, got)
 		}
 		if asked, got := j.Renew(t.Context(), store.Lease{}, 0); len(asked) != 1 || got != err {

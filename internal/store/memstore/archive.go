@@ -219,7 +219,7 @@ func (r *record) measure(st *store.Stats) {
 	st.Rows.Runs++
 	st.Rows.Attempts += int64(len(r.attempts))
 	st.Rows.Transitions += int64(len(r.transitions))
-	st.Rows.Requests += int64(len(r.requests) + r.taken)
+	st.Rows.Requests += int64(len(r.requests))
 	st.Rows.Overrides += int64(len(r.overrides))
 	at := r.run.SubmittedAt
 	if at.IsZero() {

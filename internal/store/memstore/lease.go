@@ -74,10 +74,7 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]
 		return nil, err
 	}
 	r.until = s.now().Add(ttl)
-	taken := r.requests
-	r.requests = nil
-	r.taken += len(taken)
-	return taken, nil
+	return append([]store.Request(nil), r.requests[r.answered:]...), nil
 }
 
 // Release implements store.Store.

@@ -48,8 +48,8 @@ type record struct {
 	origin      string
 	key         string // store.KeyHash
 	transitions []run.Transition
-	requests    []store.Request // not taken yet
-	taken       int             // requests
+	requests    []store.Request
+	answered    int // of them
 	overrides   []run.Override
 	uncounted   []int // attempts that have ended and are in no tally
 	owner       *store.Owner

@@ -67,6 +67,11 @@ func (s *Store) addAttempt(r *record, a store.NewAttempt) int {
 
 // Append implements store.Store.
 func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (int64, error) {
+	return s.Answer(ctx, l, ts, 0)
+}
+
+// Answer implements store.Store.
+func (s *Store) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (int64, error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -80,6 +85,7 @@ func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) 
 			return 0, fault.New(fault.Internal, "attempt %d of run %d does not exist", n, l.Run)
 		}
 	}
+	r.answered = max(r.answered, min(request, len(r.requests)))
 	for i := range ts {
 		s.keepFingerprint(r, &ts[i])
 		r.append(ts[i])
@@ -116,7 +122,7 @@ func (s *Store) Request(ctx context.Context, id run.ID, q store.Request) error {
 	if err != nil {
 		return err
 	}
-	q.At = micros(q.At)
+	q.No, q.At = len(r.requests)+1, micros(q.At)
 	r.requests = append(r.requests, q)
 	return nil
 }

@@ -10,11 +10,20 @@ import (
 
 // Append implements store.Store. ts must not be changed until it returns.
 func (s *Store) Append(ctx context.Context, l store.Lease, ts []run.Transition) (last int64, err error) {
+	return s.Answer(ctx, l, ts, 0)
+}
+
+const setAnswered = `UPDATE requests SET taken_us = ? WHERE run_id = ? AND req_no <= ? AND taken_us IS NULL`
+
+// Answer implements store.Store. ts must not be changed until it returns.
+func (s *Store) Answer(ctx context.Context, l store.Lease, ts []run.Transition, request int) (last int64, err error) {
 	sum := summarise(ts)
 	err = s.changeRun(ctx, "record transitions", l.Run, func(t *tx) error {
 		var err error
-		last, err = t.append(l, ts, sum)
-		return err
+		if last, err = t.append(l, ts, sum); err != nil || request == 0 {
+			return err
+		}
+		return t.later(nil, setAnswered, micros(s.cfg.Now()), l.Run, request) // once more does no harm
 	})
 	if err != nil {
 		return 0, err

@@ -175,10 +175,14 @@ func TestFailedCommit(t *testing.T) {
 			t.Errorf("%d overrides", n)
 		}
 		fails("renew", func() error {
-			taken, err := s.Renew(ctx, l, time.Hour)
-			if err == nil && len(taken) != want {
-				t.Errorf("%d requests were taken", len(taken))
+			asked, err := s.Renew(ctx, l, time.Hour)
+			if err == nil && len(asked) != want {
+				t.Errorf("%d requests", len(asked))
 			}
+			return err
+		})
+		fails("answer", func() error {
+			_, err := s.Answer(ctx, l, nil, want)
 			return err
 		})
 		if n := count(`SELECT COUNT(*) FROM requests WHERE taken_us IS NOT NULL`); n != want {
@@ -241,15 +245,16 @@ func TestTokens(t *testing.T) {
 	tokens(1)
 	must(s.Request(ctx, l.Run, store.Request{Kind: store.CancelRun}))
 	tokens(2)
-	_, err = s.Renew(ctx, l, time.Hour) // takes the request
+	_, err = s.Renew(ctx, l, time.Hour)
 	must(err)
-	tokens(3)
+	_, err = s.Answer(ctx, l, nil, 1)
+	must(err)
 	must(s.Release(ctx, l))
-	tokens(3)
+	tokens(2)
 	if err := s.Request(ctx, 99, store.Request{}); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("got %v", err)
 	}
-	tokens(3)
+	tokens(2)
 }
 
 // Tokens of programs that have ended are removed by those that come later; those of

@@ -87,31 +87,26 @@ func (s *Store) take(ctx context.Context, id run.ID, seen holding, owner store.O
 
 const (
 	renewLease = `UPDATE runs SET lease_until_us = ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
-	newRequest = `SELECT kind, job, by_user, at_us FROM requests WHERE run_id = ? AND taken_us IS NULL ORDER BY req_no`
-	takeAll    = `UPDATE requests SET taken_us = ? WHERE run_id = ? AND taken_us IS NULL`
+	newRequest = `SELECT req_no, kind, job, by_user, at_us FROM requests WHERE run_id = ? AND taken_us IS NULL ORDER BY req_no`
 )
 
 // Renew implements store.Store.
-func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (taken []store.Request, err error) {
+func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (asked []store.Request, err error) {
 	err = s.changeRun(ctx, "renew lease", l.Run, func(t *tx) error {
-		now := s.cfg.Now()
-		if err := t.fenced(l, renewLease, micros(now.Add(ttl)), l.Run, l.Epoch); err != nil {
+		t.harmless()
+		if err := t.fenced(l, renewLease, micros(s.cfg.Now().Add(ttl)), l.Run, l.Epoch); err != nil {
 			return err
 		}
 		rows, err := t.query(newRequest, l.Run)
-		if err != nil {
-			return err
+		if err == nil {
+			asked, err = collect(rows, scanRequest)
 		}
-		if taken, err = collect(rows, scanRequest); err != nil || len(taken) == 0 {
-			t.harmless()
-			return err
-		}
-		return t.exec(takeAll, micros(now), l.Run)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return taken, nil
+	return asked, nil
 }
 
 // Release implements store.Store.

@@ -27,7 +27,7 @@ func (s *Store) Request(ctx context.Context, id run.ID, r store.Request) error {
 }
 
 func scanRequest(rows *sql.Rows) (r store.Request, err error) {
-	err = rows.Scan(into(&r.Kind), into(&r.Job), into(&r.By), timeInto{&r.At})
+	err = rows.Scan(&r.No, into(&r.Kind), into(&r.Job), into(&r.By), timeInto{&r.At})
 	return r, err
 }
 

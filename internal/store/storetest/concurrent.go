@@ -117,6 +117,8 @@ func testCancelled(f *fixture) {
 	f.fails(err, fault.Cancelled)
 	_, err = f.Append(ctx, l, history(3))
 	f.fails(err, fault.Cancelled)
+	_, err = f.Answer(ctx, l, history(3), 1)
+	f.fails(err, fault.Cancelled)
 	_, err = f.Run(ctx, l.Run)
 	f.fails(err, fault.Cancelled)
 	_, err = f.Runs(ctx, store.Filter{})

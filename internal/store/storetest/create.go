@@ -70,7 +70,7 @@ func testEmpty(f *fixture) {
 	f.must(f.Request(f.ctx, l.Run, store.Request{}))
 	rs, err := f.Renew(f.ctx, l, ttl)
 	f.must(err)
-	f.equal(rs, []store.Request{{}})
+	f.equal(rs, []store.Request{{No: 1}})
 
 	runs, err := f.Runs(f.ctx, store.Filter{Since: at(-1000)})
 	f.must(err)
@@ -136,6 +136,8 @@ func testNoRun(f *fixture) {
 		_, err = f.AddAttempt(f.ctx, l, store.NewAttempt{})
 		f.fails(err, fault.NotFound)
 		_, err = f.Append(f.ctx, l, []run.Transition{move("a", run.Pending, run.Queued, run.DependenciesMet)})
+		f.fails(err, fault.NotFound)
+		_, err = f.Answer(f.ctx, l, nil, 1)
 		f.fails(err, fault.NotFound)
 		f.fails(f.Release(f.ctx, l), fault.NotFound)
 		f.fails(f.Request(f.ctx, id, store.Request{Kind: store.CancelRun}), fault.NotFound)

@@ -166,6 +166,10 @@ func (f *fixture) refused(l store.Lease) {
 	f.fails(err, fault.Locked)
 	_, err = f.Append(f.ctx, l, nil)
 	f.fails(err, fault.Locked)
+	_, err = f.Answer(f.ctx, l, history(6), 1)
+	f.fails(err, fault.Locked)
+	_, err = f.Answer(f.ctx, l, nil, 1)
+	f.fails(err, fault.Locked)
 	_, err = f.Renew(f.ctx, l, ttl)
 	f.fails(err, fault.Locked)
 	_, err = f.AddAttempt(f.ctx, l, store.NewAttempt{Hash: "stale", Workflow: []byte("stale")})
@@ -200,27 +204,59 @@ func testLeaseContest(f *fixture) {
 func testRequests(f *fixture) {
 	l, other := f.create("a"), f.create("b")
 	want := []store.Request{
-		{Kind: store.CancelJob, Job: "j1", By: "ann", At: at(1)},
-		{Kind: store.DrainRun, By: "bob", At: at(2)},
-		{Kind: store.CancelRun, By: "ann", At: at(1)},
+		{No: 1, Kind: store.CancelJob, Job: "j1", By: "ann", At: at(1)},
+		{No: 2, Kind: store.DrainRun, By: "bob", At: at(2)},
+		{No: 3, Kind: store.CancelRun, By: "ann", At: at(1)},
 	}
 	for _, r := range want {
+		r.No = 7 // which counts for nothing
 		f.must(f.Request(f.ctx, l.Run, r))
 	}
-	for _, c := range []struct {
-		l    store.Lease
-		want []store.Request
-	}{{other, nil}, {l, want}, {l, nil}} {
-		got, err := f.Renew(f.ctx, c.l, ttl)
-		f.must(err)
-		f.equal(got, c.want)
-	}
-	// One that came between two holders goes to the next.
+	f.asked(other, nil)
+	f.asked(l, want)
+	f.asked(l, want) // until they are answered
+	f.answer(l, 1)
+	f.asked(l, want[1:])
+	f.answer(l, 2, history(4)...)
+	f.answer(l, 1, history(1)...) // of what was answered it is Append
+	f.equal(f.run(l.Run).Seq, int64(5))
+	f.asked(l, want[2:])
+
+	// What has no answer is left to the next holder.
 	f.must(f.Release(f.ctx, l))
-	f.must(f.Request(f.ctx, l.Run, want[2]))
-	got, err := f.Renew(f.ctx, f.acquire(l.Run, owner(2)), ttl)
+	f.must(f.Request(f.ctx, l.Run, store.Request{Kind: store.CancelRun}))
+	l = f.acquire(l.Run, owner(2))
+	f.asked(l, []store.Request{want[2], {No: 4, Kind: store.CancelRun}})
+	f.answer(l, 99)
+	f.asked(l, nil)
+	f.answer(other, 1)
+}
+
+// testRequestsUnanswered: what is not recorded is no answer.
+func testRequestsUnanswered(f *fixture) {
+	l := f.create("a")
+	f.must(f.Request(f.ctx, l.Run, store.Request{Kind: store.DrainRun}))
+	bad := history(3)
+	bad[2].Attempt = 9
+	_, err := f.Answer(f.ctx, l, bad, 1)
+	f.fails(err, fault.Internal)
+	f.asked(l, []store.Request{{No: 1, Kind: store.DrainRun}})
+	f.equal(f.run(l.Run).Seq, int64(0))
+}
+
+// asked checks which requests of a run have no answer.
+func (f *fixture) asked(l store.Lease, want []store.Request) {
+	f.Helper()
+	got, err := f.Renew(f.ctx, l, ttl)
 	f.must(err)
-	f.equal(got, want[2:])
+	f.equal(got, want)
+}
+
+func (f *fixture) answer(l store.Lease, request int, ts ...run.Transition) {
+	f.Helper()
+	last, err := f.Answer(f.ctx, l, ts, request)
+	f.must(err)
+	f.equal(last, f.run(l.Run).Seq)
 }
 
 func testOverrides(f *fixture) {

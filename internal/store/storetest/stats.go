@@ -110,7 +110,7 @@ func testStats(f *fixture) {
 	l := f.createRun(store.NewRun{Application: "b", At: at(-100)})
 	f.createRun(store.NewRun{Application: "b"}) // at no time
 	f.must(f.Request(f.ctx, l.Run, store.Request{Kind: store.DrainRun}))
-	_, err = f.Renew(f.ctx, l, ttl) // takes the request, which stays
+	_, err = f.Answer(f.ctx, l, nil, 1) // the request stays
 	f.must(err)
 	_, err = f.Claim(f.ctx, "sweep", time.Hour)
 	f.must(err)
