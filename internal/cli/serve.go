@@ -21,6 +21,7 @@ import (
 	"github.com/executionerhq/executioner/internal/config"
 	"github.com/executionerhq/executioner/internal/daemon"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/service"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/telemetry"
@@ -227,22 +228,25 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 		err = fault.Wrap(err, fault.Unavailable, "requests can't be answered any more")
 	}
 	daemon.Notify(manager, "STOPPING=1")
-	times.Close() // what is due from now on is left to the next serve
-	return errors.Join(err, halt(ctx, runs, server, drain, signals))
+	return errors.Join(err, halt(ctx, runs, times, in.mails, server, drain, signals))
 }
 
-// halt ends the work in order: the runs if they are to be waited for, then requests, then
-// what is left of the runs. A second signal cuts it short.
-func halt(ctx context.Context, runs *service.Service, server *daemon.Server, drain string, signals <-chan os.Signal) error {
+// halt ends the work in order: what is due from now on is left to the next serve; then the
+// runs if they are to be waited for, then requests, then what is left of the runs. A second
+// signal cuts it short: nobody waits for the database or a mail server then.
+func halt(ctx context.Context, runs *service.Service, times *scheduler.Scheduler, mails *mailer, server *daemon.Server, drain string, signals <-chan os.Signal) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
 		select {
 		case <-signals:
 			stop()
+			runs.Close()
+			mails.cancel()
 		case <-ctx.Done():
 		}
 	}()
+	times.Close()
 	var err error
 	if drain == drainWait { // which may take long, and be watched and cut short
 		err = runs.Finish(ctx)

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/runs"
 )
 
@@ -10,7 +11,9 @@ import (
 // it stands. What runs goes on under its keeper, and the next service takes it up. It
 // returns when everything that was decided is recorded.
 func (s *Service) Drain(ctx context.Context) error {
-	s.stop()
+	if err := s.stop(ctx); err != nil {
+		return err
+	}
 	for _, e := range s.executions() {
 		e.Leave()
 	}
@@ -20,20 +23,33 @@ func (s *Service) Drain(ctx context.Context) error {
 // Finish ends the service's work, and waits for the runs that are active: they end with
 // all their jobs. A run that waits is left to the next service.
 func (s *Service) Finish(ctx context.Context) error {
-	s.stop()
+	if err := s.stop(ctx); err != nil {
+		return err
+	}
 	return s.await(ctx)
 }
 
-// stop has nothing begin any more.
-func (s *Service) stop() {
-	s.mu.Lock()
-	s.stopping = true
-	started := s.started
-	s.mu.Unlock()
-	s.hint()
-	if started {
-		<-s.over
+// stop has nothing begin any more. It waits for what begins just now, unless ctx ends
+// before: while the database is away that may take long.
+func (s *Service) stop(ctx context.Context) error {
+	if !s.halt() {
+		return nil
 	}
+	s.hint()
+	select {
+	case <-s.over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// halt notes that the service is stopping, and reports whether it had started.
+func (s *Service) halt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	return s.started
 }
 
 func (s *Service) executions() []*runs.Execution {
@@ -61,12 +77,9 @@ func (s *Service) await(ctx context.Context) error {
 	}
 }
 
-// Close ends whatever is left of the service: runs that are active are given up, and their
-// jobs go on. It is idempotent. Drain or Finish first.
+// Close ends whatever is left of the service, and waits for nothing: runs that are active
+// are given up, and their jobs go on. It is idempotent. Drain or Finish first.
 func (s *Service) Close() {
-	s.stop()
-	for _, e := range s.executions() {
-		e.Leave()
-	}
-	s.cancel()
+	s.halt()
+	s.cancel(engine.ErrLeft)
 }

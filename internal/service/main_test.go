@@ -69,6 +69,7 @@ type program struct {
 	runners []*enginetest.Runner
 	gone    atomic.Bool
 	broken  atomic.Bool   // the database can't be used
+	hangs   atomic.Bool   // the database gives no answer
 	full    atomic.Bool   // no runner can be made
 	closed  atomic.Bool   // secrets can't be read
 	held    chan struct{} // runs are given back while nothing is in it; of the bubble
@@ -225,6 +226,10 @@ func (w *wire) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]s
 }
 
 func (w *wire) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
+	if w.p.hangs.Load() {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}
 	if err := w.p.can(); err != nil {
 		return nil, err
 	}

@@ -52,8 +52,8 @@ const startRoom = 16
 // Service owns the runs that are active in this process. It is safe for concurrent use.
 type Service struct {
 	cfg    Config
-	ctx    context.Context // of all runs; ends when the service is closed
-	cancel context.CancelFunc
+	ctx    context.Context // of all runs; ends when the service is closed, which leaves them
+	cancel context.CancelCauseFunc
 	wake   chan struct{} // holds a value when there may be something to take
 	over   chan struct{} // closed when the loop has ended
 	going  sync.WaitGroup
@@ -90,7 +90,7 @@ func New(cfg Config) *Service {
 		cfg: cfg, wake: make(chan struct{}, 1), over: make(chan struct{}),
 		active: make(map[run.ID]*activity), given: make(map[run.ID]*workflow.Workflow), later: make(map[run.ID]time.Time),
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 

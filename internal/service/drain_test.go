@@ -1,0 +1,65 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/executionerhq/executioner/internal/admission"
+	"github.com/executionerhq/executioner/internal/service"
+)
+
+// While the database was away the service waited for an answer of it before anything else:
+// a second signal, which ends its patience, ended nothing.
+func TestStopWhileTheDatabaseHangs(t *testing.T) {
+	for name, end := range map[string]func(p *program, ctx context.Context) error{
+		"drain": func(p *program, ctx context.Context) error { return p.Drain(ctx) },
+		"wait":  func(p *program, ctx context.Context) error { return p.Finish(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *site) {
+				s.takes = time.Minute
+				p := s.serve(service.Config{}, admission.Config{})
+				p.submit(s.flow("a"))
+				pass(500 * time.Millisecond)
+				p.hangs.Store(true)
+				pass(10 * time.Second) // it looks for runs
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := end(p, ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+					t.Errorf("%v after %s", err, time.Since(began))
+				}
+				p.Close()
+				synctest.Wait()
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("closed after %s", took)
+				}
+				s.dead.Store(p.owner.PID, true)
+				s.serve(service.Config{}, admission.Config{})
+				pass(2 * time.Minute)
+				s.is("1 SUCCESS")
+				s.equal(s.started(), "1/1/a/1")
+			})
+		})
+	}
+}
+
+// A service that is closed leaves its runs, whatever it was about: their jobs go on.
+func TestCloseLeavesRuns(t *testing.T) {
+	bubble(t, func(_ *testing.T, s *site) {
+		s.takes = time.Minute
+		p := s.serve(service.Config{}, admission.Config{})
+		p.submit(s.flow("a", "b: a"))
+		p.Close()
+		p.Close()
+		synctest.Wait()
+		s.dead.Store(p.owner.PID, true)
+		s.serve(service.Config{}, admission.Config{})
+		pass(3 * time.Minute)
+		s.is("1 SUCCESS")
+		s.equal(s.started(), "1/1/a/1", "1/1/b/1")
+	})
+}
