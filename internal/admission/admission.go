@@ -55,8 +55,7 @@ type Request struct {
 // Queue holds the tasks that wait, and knows what those that run take up.
 type Queue struct {
 	cfg     Config
-	classes map[string]*class // by the pools of their tasks
-	order   []*class          // the same, in the order in which they came up
+	classes map[string]*class // that have tasks, by the pools of these
 	where   map[Key]spot      // of tasks that wait
 	held    map[Key]*class    // of tasks that run
 	pools   map[string]*pool
@@ -73,13 +72,16 @@ type spot struct {
 // class is all tasks that name the same pools. Which of them is first depends on nothing
 // but the order.
 type class struct {
+	id      string
 	pools   []*pool
+	tasks   int // that wait or run; a class without any is forgotten
 	waiting heap
 }
 
 // pool is how many tasks run that name it.
 type pool struct {
 	name        string
+	classes     int // that name it; a pool without any is forgotten
 	size, taken int
 	kept        int // places that are kept for tasks further ahead; only while Admit goes on
 }
@@ -101,6 +103,8 @@ func (q *Queue) Offer(r Request) {
 		return
 	}
 	c := q.class(r.Pools)
+	c.tasks++
+	q.compact(c)
 	q.seq++
 	c.waiting.push(item{key: r.Key, rank: q.rank(&r), seq: q.seq})
 	q.where[r.Key] = spot{c, q.seq}
@@ -112,13 +116,17 @@ func (q *Queue) Take(r Request) {
 		return
 	}
 	c := q.class(r.Pools)
-	delete(q.where, r.Key)
+	c.tasks++
+	q.Done(r.Key) // it waits no more
 	q.hold(r.Key, c)
 }
 
 // Done forgets a task, whether it runs or waits.
 func (q *Queue) Done(k Key) {
-	delete(q.where, k) // its entry in the heap is dropped when its turn comes
+	if c := q.where[k].class; c != nil {
+		delete(q.where, k) // its entry in the heap is dropped when its turn comes
+		q.leave(c)
+	}
 	c := q.held[k]
 	if c == nil {
 		return
@@ -126,6 +134,21 @@ func (q *Queue) Done(k Key) {
 	delete(q.held, k)
 	for _, p := range c.pools {
 		p.taken--
+	}
+	q.leave(c)
+}
+
+// leave notes that a task is not of a class any more. Names of pools come and go: what
+// nobody uses is forgotten.
+func (q *Queue) leave(c *class) {
+	if c.tasks--; c.tasks > 0 {
+		return
+	}
+	delete(q.classes, c.id)
+	for _, p := range c.pools {
+		if p.classes--; p.classes == 0 {
+			delete(q.pools, p.name)
+		}
 	}
 }
 
@@ -167,8 +190,8 @@ func (q *Queue) next() *class {
 
 // heads returns the classes in which somebody waits, in the order of who is first there.
 func (q *Queue) heads() []*class {
-	heads := make([]*class, 0, len(q.order))
-	for _, c := range q.order {
+	heads := make([]*class, 0, len(q.classes))
+	for _, c := range q.classes {
 		if q.clean(c); len(c.waiting) > 0 {
 			heads = append(heads, c)
 		}
@@ -181,6 +204,20 @@ func (q *Queue) heads() []*class {
 func (q *Queue) clean(c *class) {
 	for len(c.waiting) > 0 && q.where[c.waiting[0].key].seq != c.waiting[0].seq {
 		c.waiting.pop()
+	}
+}
+
+// compact drops all entries that do not wait any more, when they are most of a heap.
+func (q *Queue) compact(c *class) {
+	if len(c.waiting) < 2*c.tasks+64 {
+		return
+	}
+	all := c.waiting
+	c.waiting = nil
+	for _, x := range all {
+		if q.where[x.key].seq == x.seq {
+			c.waiting.push(x)
+		}
 	}
 }
 
@@ -216,12 +253,13 @@ func (q *Queue) class(names []string) *class {
 	if c := q.classes[id]; c != nil {
 		return c
 	}
-	c := &class{}
+	c := &class{id: id}
 	for _, name := range names {
-		c.pools = append(c.pools, q.pool(name))
+		p := q.pool(name)
+		p.classes++
+		c.pools = append(c.pools, p)
 	}
 	q.classes[id] = c
-	q.order = append(q.order, c)
 	return c
 }
 
@@ -260,7 +298,7 @@ func of(taken, size int) string { return strconv.Itoa(taken) + " of " + strconv.
 // Usage is how much of the room is taken.
 type Usage struct {
 	Slots   Room            `json:"slots"`
-	Pools   map[string]Room `json:"pools,omitempty"` // that tasks have named
+	Pools   map[string]Room `json:"pools,omitempty"` // that tasks name which wait or run
 	Waiting int             `json:"waiting"`         // tasks
 }
 

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -298,5 +299,45 @@ func BenchmarkMillion(b *testing.B) {
 		q.Offer(task(run.ID(next%1000), next, pools[next%3]...))
 		next++
 		running = append(running[1:], q.Admit()...)
+	}
+}
+
+// Each set of pools was kept for ever: the queue grew with the names that workflows have.
+func TestPoolsGo(t *testing.T) {
+	q := New(Config{Slots: 1})
+	for n := range 100 {
+		name := "batch-" + strconv.Itoa(n)
+		ran, waits := task(1, 2*n, name, "db"), task(1, 2*n+1, name)
+		q.Take(ran)
+		q.Offer(waits)
+		if got := q.Usage().Pools; len(got) != 2 || got[name].Taken != 1 {
+			t.Fatalf("pools are %+v", got)
+		}
+		q.Take(waits) // which waited
+		q.Done(waits.Key)
+		q.Done(ran.Key)
+		q.Done(ran.Key)
+	}
+	if len(q.classes) != 0 || len(q.pools) != 0 || len(q.held) != 0 || len(q.where) != 0 {
+		t.Errorf("%d classes, %d pools, %d tasks are left", len(q.classes), len(q.pools), len(q.held)+len(q.where))
+	}
+}
+
+// What is taken back behind somebody who waits long was kept until that one had started.
+func TestEntriesGo(t *testing.T) {
+	q := New(Config{Slots: 1})
+	q.Take(task(1, 0))
+	q.Offer(task(1, 1))
+	for n := range 1000 {
+		r := task(2, n)
+		q.Offer(r)
+		q.Done(r.Key)
+	}
+	if n := len(q.classes[""].waiting); n > 100 {
+		t.Errorf("%d entries for one that waits", n)
+	}
+	q.Done(task(1, 0).Key)
+	if diff := cmp.Diff([]int{101}, short(q.Admit())); diff != "" {
+		t.Error(diff)
 	}
 }
