@@ -256,7 +256,7 @@ func Look(dir string, ids []string) bool {
 	if err != nil {
 		return false
 	}
-	known := recall(found, nil, false)
+	known := recall(found, nil, whom{})
 	for _, id := range ids {
 		old, ok := known[id]
 		if ok && Resolve(old.Evidence) != Lost || !ok && otherFate(true, found) != Lost {

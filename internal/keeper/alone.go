@@ -31,7 +31,7 @@ func Alone(cfg Config) (Keeper, error) {
 		err = errors.Join(err, book.Close(), lock.Close())
 		return nil, fault.Wrap(err, fault.Locked, "another program took over the jobs of %s", cfg.Dir)
 	}
-	return &alone{newCustodian(cfg.Host, book, found, nil, false), cfg, lock, other}, nil
+	return &alone{newCustodian(cfg.Host, book, found, nil, whom{}), cfg, lock, other}, nil
 }
 
 // Fate implements Keeper.

@@ -41,6 +41,7 @@ type Client struct {
 
 	mu       sync.Mutex // guards the rest: tasks, the receiver and the engine come at any time
 	build    string     // of the keeper
+	keeper   whom
 	fates    map[string]Fate
 	other    Fate
 	pending  map[string]*pending
@@ -140,9 +141,9 @@ func (c *Client) hear() (m *message, err error) {
 			err = errLeaving
 		case welcome:
 			c.fates, c.other = m.Fates, m.Other
-			failpoint.Peer(m.Number)
+			failpoint.Peer(m.Keeper.By)
 			_ = c.w.conn.SetDeadline(time.Time{})
-			c.build = m.Build
+			c.build, c.keeper = m.Build, m.Keeper
 			return m, nil
 		}
 	}

@@ -22,8 +22,7 @@ type Custodian struct {
 	host    *process.Host
 	book    *journal.Writer
 	custody func(id string, pipe int) // gives the engine a share in a pipe; nil: nobody wants one
-	by      int                       // this process
-	since   uint64                    // its start time
+	self    whom                      // this process
 	leaves  *cgroup.Tree              // gives each try a control group; nil where this host does not
 	busy    sync.WaitGroup            // tasks that are not over
 	// starting makes one start of the time from its record to that of the process. Should
@@ -60,22 +59,34 @@ type intent struct {
 	Pipe   uint64    `json:"pipe"`           // the inode of the output's pipe
 	Mark   uint64    `json:"mark"`           // see process.FindMarked
 	Leaf   string    `json:"leaf,omitempty"` // its control group, empty for none
-	By     int       `json:"by"`             // the process of the custodian,
-	Since  uint64    `json:"since"`          // and when that was started
+	whom             // the custodian's
 	At     time.Time `json:"-"`
 }
 
+// whom is the process of a custodian, as long as this host was not started anew.
+type whom struct {
+	By    int    `json:"by"`    // its number,
+	Since uint64 `json:"since"` // and when it was started
+}
+
 // newCustodian returns a custodian that writes to book, which it closes, and goes on
-// from what the journal said. pipes are shares in pipes of its processes, by ID.
-func newCustodian(host *process.Host, book *journal.Writer, found journal.State, pipes map[string]*os.File, heir bool) *Custodian {
+// from what the journal said. pipes are shares in pipes of its processes, by ID. heirOf is
+// the custodian before it when its children are ours now, zero when they are not.
+func newCustodian(host *process.Host, book *journal.Writer, found journal.State, pipes map[string]*os.File, heirOf whom) *Custodian {
 	c := &Custodian{
 		host: host, book: book,
 		tasks: make(map[string]*task), maskers: make(map[*Setting]*mask.Masker),
-		earlier: recall(found, pipes, heir),
+		earlier: recall(found, pipes, heirOf),
+		self:    self(),
 	}
-	_, _, c.by, c.since = process.SelfIdentity()
 	c.leaves, _ = cgroup.Open(cgroup.Config{})
 	return c
+}
+
+// self returns what this process is to a successor.
+func self() (w whom) {
+	_, _, w.By, w.Since = process.SelfIdentity()
+	return w
 }
 
 // distrust makes the journal's silence about tasks mean nothing: they may have been
@@ -277,15 +288,14 @@ type more struct {
 	To   int64 `json:"to"`
 }
 
-// recall makes of a journal what is known of its tasks. heir says that the children of
-// who wrote it are ours now.
-func recall(found journal.State, pipes map[string]*os.File, heir bool) map[string]record {
+// recall makes of a journal what is known of its tasks. heirOf is as for newCustodian.
+func recall(found journal.State, pipes map[string]*os.File, heirOf whom) map[string]record {
 	all := make(map[string]record, len(found.Tasks))
 	for i := range found.Tasks {
 		all[found.Tasks[i].ID] = remember(&found.Tasks[i], found.Whole)
 	}
-	if heir {
-		inherit(all)
+	if heirOf != (whom{}) {
+		inherit(all, heirOf)
 	}
 	for id, r := range all {
 		if Resolve(r.Evidence) == Running || r.rest {
@@ -329,18 +339,18 @@ func remember(e *journal.Task, whole bool) record {
 // birthPatience is how long a child may take from its fork to its program.
 const birthPatience = 5 * time.Second
 
-// inherit settles what became of tasks that were being started when their custodian
-// died. What it forked is ours, and nobody has reaped it: as many zombies as such tasks
+// inherit settles what became of tasks that dead was starting when it died: of those
+// of custodians before it, whose children went elsewhere, nothing is proven. What it forked is ours, and nobody has reaped it: as many zombies as such tasks
 // are theirs, and if all ended alike it does not matter whose is which. Without any
 // none of them was forked. With some, nobody can know which.
-func inherit(all map[string]record) {
+func inherit(all map[string]record, dead whom) {
 	var strays []process.Handle
 	var open []string
 	var alike, unborn bool
 	for deadline := time.Now().Add(birthPatience); ; <-time.After(time.Millisecond) {
 		var from, to uint64
 		var taken map[int]bool
-		if open, taken, from, to = unfound(all); len(open) == 0 {
+		if open, taken, from, to = unfound(all, dead); len(open) == 0 {
 			return
 		}
 		if strays, alike, unborn = process.Strays(from, to, taken); !unborn || time.Now().After(deadline) {
@@ -358,13 +368,13 @@ func inherit(all map[string]record) {
 	}
 }
 
-// unfound looks again for the processes of tasks that were being started. It returns
+// unfound looks again for the processes of tasks that dead was starting. It returns
 // those that have none, the processes of all others, and the range of their marks.
-func unfound(all map[string]record) (open []string, taken map[int]bool, from, to uint64) {
+func unfound(all map[string]record, dead whom) (open []string, taken map[int]bool, from, to uint64) {
 	taken = make(map[int]bool, len(all))
 	from = math.MaxUint64
 	for id, r := range all {
-		if r.SameBoot && !r.NotStarted && !r.Ended && !r.Identified && !r.Alive && r.started.Mark != 0 {
+		if r.SameBoot && !r.NotStarted && !r.Ended && !r.Identified && !r.Alive && r.started.Mark != 0 && r.started.whom == dead {
 			r.Alive = r.find()
 			all[id] = r
 			if !r.Alive {

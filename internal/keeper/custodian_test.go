@@ -22,7 +22,7 @@ func newTestCustodian(w *world) *Custodian {
 	w.must(makeDir(w.keep))
 	book, found, _, err := openJournal(w.keep, false)
 	w.must(err)
-	c := newCustodian(w.host, book, found, nil, false)
+	c := newCustodian(w.host, book, found, nil, whom{})
 	w.Cleanup(func() { w.must(c.Close(true)) })
 	return c
 }

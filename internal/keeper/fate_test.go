@@ -89,7 +89,7 @@ func TestLostResult(t *testing.T) {
 // TestNotStartedIsNoProof when the journal is damaged: a later start may be missing.
 func TestNotStartedIsNoProof(t *testing.T) {
 	for whole, want := range map[bool]Fate{true: Unstarted, false: Lost} {
-		all := recall(journal.State{Whole: whole, Tasks: []journal.Task{{ID: "a", SameBoot: true, NotStarted: true}}}, nil, false)
+		all := recall(journal.State{Whole: whole, Tasks: []journal.Task{{ID: "a", SameBoot: true, NotStarted: true}}}, nil, whom{})
 		same(t, "fate", Resolve(all["a"].Evidence), want)
 	}
 }

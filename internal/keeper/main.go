@@ -102,7 +102,7 @@ func attend(s *server, host *process.Host, pipes map[string]*os.File, conn *net.
 	defer func() { _ = l.Close() }()
 	s.book, s.epoch, s.other, s.over = book, found.Epoch, other, make(chan struct{})
 	s.admitted = conn == nil
-	s.c = newCustodian(host, book, found, pipes, false)
+	s.c = newCustodian(host, book, found, pipes, whom{})
 	s.c.custody, s.c.owed.paid = s.custody, s.settle
 	s.quiet = time.AfterFunc(restAfter, rest)
 	defer s.quiet.Stop()

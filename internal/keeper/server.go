@@ -107,7 +107,7 @@ func (e *session) greet() error {
 // welcome tells the engine what is known, and why it is told again.
 func (e *session) welcome(text string) error {
 	return e.w.send(&message{
-		Verb: welcome, Version: version, Build: e.s.build, Number: os.Getpid(), Fates: e.s.c.fates(), Other: e.other, Text: text,
+		Verb: welcome, Version: version, Build: e.s.build, Keeper: e.s.c.self, Fates: e.s.c.fates(), Other: e.other, Text: text,
 	})
 }
 

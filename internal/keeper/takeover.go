@@ -86,24 +86,24 @@ func (c *Client) inherit() (*Custodian, *os.File, error) {
 	pipes := c.pipes
 	c.pipes = nil
 	c.mu.Unlock()
-	stand := newCustodian(c.cfg.Host, book, found, pipes, c.isHeir())
+	stand := newCustodian(c.cfg.Host, book, found, pipes, c.heirOf())
 	if other != Unstarted {
 		stand.distrust(c.asked())
 	}
 	return stand, lock, nil
 }
 
-// isHeir reports whether the children of a keeper that has let go of its lock are ours.
-// It lets go of its files before it does of its children: they come with its end.
-func (c *Client) isHeir() bool {
+// heirOf returns the keeper that has let go of its lock if its children are ours, otherwise
+// nobody. It lets go of its files before it does of its children: they come with its end.
+func (c *Client) heirOf() whom {
 	if c.child == nil {
-		return false
+		return whom{}
 	}
 	select {
 	case <-c.gone:
-		return true
+		return c.keeper
 	case <-time.After(closePatience):
-		return false
+		return whom{}
 	}
 }
 

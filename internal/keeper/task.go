@@ -178,7 +178,7 @@ func (t *task) process(out *output) process.Spec {
 // announce comes right before the fork: what is about to happen is written down, and
 // the engine gets its share of the pipe.
 func (t *task) announce(log *joblog.Writer, leaf *cgroup.Leaf, pipe int, mark uint64) error {
-	at := intent{Cookie: t.spec.Cookie, Pipe: inode(pipe), Mark: mark, Leaf: leaf.Path(), By: t.c.by, Since: t.c.since}
+	at := intent{Cookie: t.spec.Cookie, Pipe: inode(pipe), Mark: mark, Leaf: leaf.Path(), whom: t.c.self}
 	if log != nil {
 		at.From, _ = log.Range()
 	}

@@ -56,6 +56,7 @@ type message struct {
 	Verb    verb
 	Version int
 	Build   string
+	Keeper  whom // itself
 	Epoch   int64
 	Number  int // of a setting
 	Setting *Setting

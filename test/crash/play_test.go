@@ -5,6 +5,7 @@ package crash
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,6 +90,10 @@ func (p *play) round(b blow) error {
 	}
 	log := filepath.Join(p.out, "steps")
 	_ = os.Truncate(log, 0) // a keeper of an earlier round goes on writing to it
+	ts, _, err := p.history()
+	if err != nil {
+		return err
+	}
 	environ := []string{"EXECUTIONER_FAILPOINT=" + b.steps, "EXECUTIONER_FAILPOINT_LOG=" + log}
 	if b.full {
 		environ = append(environ, "EXECUTIONER_DURABILITY=full")
@@ -108,13 +113,17 @@ func (p *play) round(b blow) error {
 	p.tell("%s, %s: killed %v, exit code %d after %v, %d lines in the ledger %s", e.words, b, struck, e.code(),
 		time.Since(e.began).Round(time.Millisecond), p.ledgerLines(), strings.TrimSpace(fmt.Sprintf("%.300s", e.said())))
 	p.conclude(e, struck)
-	return p.mourn(e, struck)
+	return p.mourn(e, struck, open(ts))
 }
 
-// mourn notes what is exposed by the deaths of a round.
-func (p *play) mourn(e *engine, struck []target) error {
+// mourn notes what is exposed by the deaths of a round, before which some tasks were going on:
+// of these the engine has no share in the pipes when their keeper dies before it has called it.
+func (p *play) mourn(e *engine, struck []target, before map[run.TaskID]bool) error {
 	if keeperThere && slices.Contains(struck, theKeeper) {
 		p.deaths = append(p.deaths, span{e.began, time.Now()})
+		if !strings.Contains(e.said(), "the keeper is gone") {
+			maps.Copy(p.exposed, before)
+		}
 	}
 	if !slices.Contains(struck, theEngine) || keeperThere && !slices.Contains(struck, theKeeper) {
 		return nil

@@ -78,16 +78,7 @@ func createFile(path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return errFile(path, err, "the directory of the database can't be created")
 	}
-	// The file gets its name only after it was closed, for the reason above.
-	f, err := os.CreateTemp(dir, ".executioner-*")
-	if err != nil {
-		return errFile(path, err, "the database can't be created")
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has its other name by then
-	if err := f.Close(); err != nil {
-		return errFile(path, err, "the database can't be created")
-	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := makeEmpty(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return errFile(path, err, "the database can't be created")
 	}
 	return nil
