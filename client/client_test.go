@@ -207,6 +207,17 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestNamesInConditions are looked up as executioner validate does.
+func TestNamesInConditions(t *testing.T) {
+	flow := Workflow{WorkingDir: "/w", Jobs: []Job{
+		{ID: "load", Command: Shell("true")}, {ID: "b", Command: Shell("true"), Dependencies: Needs("load"), When: `jobs.laod.state == "SUCCESS"`},
+	}}
+	want := `the workflow is not valid: job "b": when: column 1: there is no job "laod" (did you mean load?)`
+	if err := flow.Validate(); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestInvalidWorkflow(t *testing.T) {
 	flow := Workflow{WorkingDir: "/w", DependencyPlugins: []Plugin{{Path: "x.py"}}, Jobs: []Job{
 		{ID: "a", Command: Shell("true"), Timeout: "soon", When: "nonsense("}, {ID: "b", Command: Shell("true"), Dependencies: Needs("aa")},

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/executionerhq/executioner/internal/expr"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -64,12 +64,9 @@ func (w Workflow) Validate() error {
 // validate loads the JSON text of a workflow that is to stand in a directory.
 func validate(text []byte, dir string) error {
 	home, _ := os.UserHomeDir() // without one ~ is a problem of the file
-	compiler := expr.NewCompiler()
-	_, err := workflow.Load(workflow.Source{Name: "workflow.json", Data: text}, workflow.Host{
+	_, err := workflow.Load(workflow.Source{Name: "workflow.json", Data: text}, lint.Checking(workflow.Host{
 		Home: home, Dir: dir, ReadFile: os.ReadFile, Glob: filepath.Glob, Now: time.Now(), Zones: time.LoadLocation, ParamsLater: true,
-		CheckWhen: func(text string) error { _, err := compiler.Condition(text); return err },
-		CheckRule: func(text string) error { _, err := compiler.Rule(text); return err },
-	})
+	}))
 	var problems workflow.Problems
 	if !errors.As(err, &problems) {
 		return err

@@ -4,11 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/legacy/convert"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -87,6 +89,6 @@ func (c *command) convert(kind, file string, targets []string, dir, out string) 
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the current directory is not known")
 	}
-	host := workflow.Host{Home: c.home(), Dir: here, CheckWhen: checkWhen(), CheckRule: checkRule()}
+	host := lint.Checking(workflow.Host{Home: c.home(), Dir: here, Zones: time.LoadLocation})
 	return c.made(out, name, host, text, r.Notes)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/nearest"
 	"github.com/executionerhq/executioner/internal/policy"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -93,10 +94,10 @@ func (c *command) source(path string) (workflow.Source, workflow.Host, error) {
 		return workflow.Source{}, workflow.Host{}, err
 	}
 	dir, err := os.Getwd()
-	return workflow.Source{Name: path, Data: data}, workflow.Host{
-		Home: c.home(), Dir: dir, CheckDir: checkDir, CheckWhen: checkWhen(), CheckNames: checkNames(), CheckRule: checkRule(), Origin: true, ReadFile: readPart, Glob: filepath.Glob,
+	return workflow.Source{Name: path, Data: data}, lint.Checking(workflow.Host{
+		Home: c.home(), Dir: dir, CheckDir: checkDir, Origin: true, ReadFile: readPart, Glob: filepath.Glob,
 		Now: time.Now(), Zones: time.LoadLocation, Params: c.withKept(given), ParamsLater: c.later,
-	}, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
+	}), fault.Wrap(err, fault.Unavailable, "the current directory is not known")
 }
 
 // warn tells problems that stop nothing.

@@ -31,15 +31,6 @@ func (c *command) ruleFiles() (files []string, must bool) {
 	return files, false
 }
 
-// checkRule returns what says what is wrong with the expression of a rule.
-func checkRule() func(expression string) error {
-	compiler := expr.NewCompiler()
-	return func(expression string) error {
-		_, err := compiler.Rule(expression)
-		return err
-	}
-}
-
 // ruleSource is rules of one file.
 type ruleSource struct {
 	rules []workflow.Rule
@@ -117,7 +108,7 @@ func (c *command) loadRules(file string, must bool) ([]workflow.Rule, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.InvalidConfig, "the file of rules can't be read")
 	}
-	o, warnings, err := workflow.LoadRules(workflow.Source{Name: file, Data: data}, workflow.Host{CheckRule: checkRule()})
+	o, warnings, err := workflow.LoadRules(workflow.Source{Name: file, Data: data}, lint.Checking(workflow.Host{}))
 	var problems workflow.Problems
 	if errors.As(err, &problems) && !c.json {
 		problems.Format(c.Err)

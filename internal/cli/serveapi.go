@@ -21,6 +21,7 @@ import (
 	"github.com/executionerhq/executioner/internal/config"
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/history"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/service"
 	"github.com/executionerhq/executioner/internal/store"
@@ -133,10 +134,10 @@ func (c *command) loadText(ctx context.Context, t api.Text) (*workflow.Workflow,
 	if err != nil && t.Dir == "" {
 		return nil, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
 	}
-	host := workflow.Host{
-		Home: c.home(), Dir: cmp.Or(t.Dir, dir), CheckDir: checkDir, CheckWhen: checkWhen(), CheckNames: checkNames(), CheckRule: checkRule(),
+	host := lint.Checking(workflow.Host{
+		Home: c.home(), Dir: cmp.Or(t.Dir, dir), CheckDir: checkDir, Zones: time.LoadLocation,
 		Origin: true, ReadFile: readPart, Glob: filepath.Glob, Now: time.Now(), Params: t.Params, ParamsLater: t.Look,
-	}
+	})
 	if t.Look {
 		host.CheckDir = nil
 	}

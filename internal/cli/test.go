@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/lint"
 	"github.com/executionerhq/executioner/internal/trial"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -155,9 +156,7 @@ func (c *command) trial(file string, tests *workflow.Tests) (trial.Config, error
 	if err != nil {
 		return trial.Config{}, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
 	}
-	host := workflow.Host{
-		Home: c.home(), Dir: dir, CheckWhen: checkWhen(), CheckRule: checkRule(), ReadFile: readPart, Glob: filepath.Glob,
-	}
+	host := lint.Checking(workflow.Host{Home: c.home(), Dir: dir, Zones: time.LoadLocation, ReadFile: readPart, Glob: filepath.Glob})
 	load := func(given []workflow.Given, now time.Time) (*workflow.Workflow, error) {
 		host.Params, host.Now = given, now
 		return workflow.Load(workflow.Source{Name: file, Data: data}, host)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -122,20 +121,9 @@ func reason(err error) string {
 // what is missing.
 func (t *task) fill() (env environment, missing string) {
 	r := t.runner
-	refs := t.job.OutputRefs()
-	if len(refs) == 0 {
-		return r.resolve(t.Task), ""
-	}
-	var known []workflow.Var
-	handed := t.Handed.Map()
-	for _, ref := range refs {
-		value, ok := handed[ref.Variable]
-		switch {
-		case ok:
-			known = append(known, workflow.Var{Name: ref.Variable, Value: value})
-		case missing == "":
-			missing = fmt.Sprintf("${%s} is not known: job %s handed on no %s", ref.Variable, ref.Job, ref.Name)
-		}
+	known, missing := t.job.Known(t.Handed.Map())
+	if len(known) == 0 {
+		return r.resolve(t.Task), missing
 	}
 	return newEnvironment(r.env().FilledJob(t.job, known)), missing
 }

@@ -19,7 +19,7 @@ import (
 type Source struct {
 	Workflow *workflow.Workflow // as the attempt ran it; with the values of its secrets, unless only a script is written
 	Env      []workflow.Var     // what the attempt was given besides
-	Handed   []workflow.Var     // what other jobs handed on to it; by variable, see workflow.OutputRef
+	Handed   map[string]string  // what other jobs handed on to it; by variable, see workflow.OutputRef
 	Job      int                // index into Workflow.Jobs
 	Task     run.TaskID         // the try whose identity the command sees
 }
@@ -38,7 +38,8 @@ type Command struct {
 // Environment returns the variables of the job. environ is what the caller has for it to
 // inherit.
 func (s Source) Environment(environ []string) workflow.Environment {
-	return workflow.NewResolver(s.Workflow, environ, s.Env).Filled(s.Job, s.Handed)
+	known, _ := s.Workflow.Jobs[s.Job].Known(s.Handed)
+	return workflow.NewResolver(s.Workflow, environ, s.Env).Filled(s.Job, known)
 }
 
 // Of returns the command of a job. environ is what the caller has for it to inherit.
@@ -49,10 +50,8 @@ func Of(src Source, environ []string) (*Command, error) {
 	if j.Command == "" {
 		return nil, fault.New(fault.Usage, "job %s has no command", j.ID).WithHint("it succeeds at once, so there is nothing to run again")
 	}
-	for _, ref := range src.Workflow.OutputRefs(src.Job) {
-		if !slices.ContainsFunc(src.Handed, func(v workflow.Var) bool { return v.Name == ref.Variable }) {
-			return nil, fault.New(fault.Conflict, "${%s} is not known: job %s handed on no %s before job %s started", ref.Variable, ref.Job, ref.Name, j.ID)
-		}
+	if _, missing := j.Known(src.Handed); missing != "" {
+		return nil, fault.New(fault.Conflict, "job %s can't be run again: %s before it started", j.ID, missing)
 	}
 	env := src.Environment(environ)
 	c := &Command{Dir: cmp.Or(j.WorkingDir, src.Workflow.WorkingDir), Marker: "repro/" + src.Task.String()}

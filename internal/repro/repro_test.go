@@ -77,10 +77,10 @@ jobs:
 // TestHandedValues is a job that was run with what another one had handed on.
 func TestHandedValues(t *testing.T) {
 	src := source(t, "inherit_shell_env: false"+handing)
-	if _, err := Of(src, nil); fault.CodeOf(err) != fault.Conflict || err.Error() != "${jobs.count.rows} is not known: job count handed on no rows before job first started" {
+	if _, err := Of(src, nil); fault.CodeOf(err) != fault.Conflict || err.Error() != "job first can't be run again: ${jobs.count.rows} is not known: job count handed on no rows before it started" {
 		t.Error(err)
 	}
-	src.Handed = []workflow.Var{{Name: "jobs.count.rows", Value: "1'2 ${x}"}}
+	src.Handed = map[string]string{"jobs.count.rows": "1'2 ${x}"}
 	c, err := Of(src, nil)
 	if err != nil || !slices.Equal(c.Args, []string{"echo", "1'2 ${x}"}) || c.Env[0] != "N=n1'2 ${x}" {
 		t.Errorf("%+v, %v", c, err)

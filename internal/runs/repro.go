@@ -17,8 +17,8 @@ type Ran struct {
 	Options  Options
 	Job      int // index into Workflow.Jobs
 	View     JobView
-	Task     run.TaskID     // its last try, or the first when it had none
-	Handed   []workflow.Var // what other jobs had handed on when that try started; by variable, see workflow.OutputRef
+	Task     run.TaskID        // its last try, or the first when it had none
+	Handed   map[string]string // what other jobs had handed on when that try started; by variable, see workflow.OutputRef
 }
 
 // Ran returns a job of a run. An imported run is a fault Conflict.
@@ -62,7 +62,7 @@ func (s *Service) Ran(ctx context.Context, r store.Run, job run.JobID) (Ran, err
 // handed returns what jobs had handed on when a job started last, or by now when it never
 // did: what each handed on when it ended last. That one ended in an earlier attempt is
 // where it did.
-func (h History) handed(refs []workflow.OutputRef, job run.JobID) (known []workflow.Var) {
+func (h History) handed(refs []workflow.OutputRef, job run.JobID) map[string]string {
 	if len(refs) == 0 {
 		return nil
 	}
@@ -78,9 +78,10 @@ func (h History) handed(refs []workflow.OutputRef, job run.JobID) (known []workf
 			delete(last, t.Job)
 		}
 	}
+	known := make(map[string]string, len(refs))
 	for _, ref := range refs {
 		if value, ok := atStart[ref.Job].Map()[ref.Name]; ok {
-			known = append(known, workflow.Var{Name: ref.Variable, Value: value})
+			known[ref.Variable] = value
 		}
 	}
 	return known

@@ -60,25 +60,25 @@ func TestHanded(t *testing.T) {
 		h.Transitions = append(h.Transitions, tr)
 	}
 	refs := []workflow.OutputRef{{Variable: "jobs.a.x", Job: "a", Name: "x"}, {Variable: "jobs.b.y", Job: "b", Name: "y"}}
-	want := func(about string, values ...workflow.Var) {
+	want := func(about string, values map[string]string) {
 		t.Helper()
 		if diff := cmp.Diff(values, h.handed(refs, "c")); diff != "" {
 			t.Errorf("%s: %s", about, diff)
 		}
 	}
 	add(1, "a", run.Success, `{"x":"1"}`)
-	want("before it started", workflow.Var{Name: "jobs.a.x", Value: "1"})
+	want("before it started", map[string]string{"jobs.a.x": "1"})
 	add(1, "b", run.Success, `{"y":"2","z":"3"}`)
 	add(1, "c", run.Running, "")
 	add(1, "c", run.Failed, "")
-	both := []workflow.Var{{Name: "jobs.a.x", Value: "1"}, {Name: "jobs.b.y", Value: "2"}}
-	want("in the first attempt", both...)
+	both := map[string]string{"jobs.a.x": "1", "jobs.b.y": "2"}
+	want("in the first attempt", both)
 	add(2, "a", run.Skipped, "")
 	add(2, "b", run.Running, "")
 	add(2, "b", run.Failed, "")
-	want("b is run again, c not yet", both...)
+	want("b is run again, c not yet", both)
 	add(2, "c", run.Running, "")
-	want("b failed before c started", workflow.Var{Name: "jobs.a.x", Value: "1"})
+	want("b failed before c started", map[string]string{"jobs.a.x": "1"})
 	if got := h.handed(nil, "c"); got != nil {
 		t.Error(got)
 	}

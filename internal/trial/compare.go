@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,9 @@ func errorText(err error) string {
 // compare holds what happened against what is expected.
 func (t *trial) compare() {
 	env := workflow.NewResolver(t.wf, t.shell(), t.c.Env)
+	for _, i := range slices.Sorted(maps.Keys(t.unknown)) {
+		t.forgotten(i)
+	}
 	for i := range t.c.Wants {
 		w := &t.c.Wants[i]
 		switch w.Field {
@@ -89,6 +93,35 @@ func (t *trial) compare() {
 				t.job(i, w, env)
 			}
 		}
+	}
+}
+
+// forgotten tells of a job that did not start because the test does not say what another
+// one hands on, unless that is what the test expects. What a job hands on that does not
+// succeed is nothing that could be said.
+func (t *trial) forgotten(i int) {
+	j := &t.line.Workflow.Jobs[i]
+	for n := range t.c.Wants {
+		w := &t.c.Wants[n]
+		expected := w.Field == "jobs" && w.Text == run.Failed.String() || w.Field == "reasons" && w.Text == string(run.StartFailed)
+		if expected && slices.Contains(t.members(workflow.TestJob{ID: w.Job, At: w.At}), i) {
+			return
+		}
+	}
+	for _, ref := range j.OutputRefs() {
+		from := t.line.Workflow.Index(ref.Job)
+		if from < 0 || t.line.Jobs[from].State != run.Success {
+			continue
+		}
+		values := t.line.Jobs[from].Values.Map()
+		if _, ok := values[ref.Name]; ok {
+			continue
+		}
+		advice := fmt.Sprintf("say it: jobs: {%s: {values: {%s: …}}}", ref.Job, ref.Name)
+		if guess := meant(ref.Name, slices.Sorted(maps.Keys(values))); guess != "" {
+			advice = guess
+		}
+		t.differ("jobs."+string(j.ID), "${"+ref.Variable+"}", "the test does not say what "+ref.Name+" job "+string(ref.Job)+" hands on; "+advice)
 	}
 }
 
@@ -188,13 +221,14 @@ func quote(s string) string { return strconv.Quote(s) }
 // filled returns the environment of a job with what other jobs handed on.
 func (t *trial) filled(env *workflow.Resolver, i int) workflow.Environment {
 	j := &t.line.Workflow.Jobs[i]
-	var known []workflow.Var
+	handed := make(map[string]string)
 	for _, ref := range j.OutputRefs() {
 		if from := t.line.Workflow.Index(ref.Job); from >= 0 {
 			if value, ok := t.line.Jobs[from].Values.Map()[ref.Name]; ok {
-				known = append(known, workflow.Var{Name: ref.Variable, Value: value})
+				handed[ref.Variable] = value
 			}
 		}
 	}
+	known, _ := j.Known(handed)
 	return env.FilledJob(j, known)
 }

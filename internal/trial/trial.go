@@ -67,6 +67,7 @@ type trial struct {
 	later   map[run.JobID][]workflow.TestTry // of jobs that may come at run time
 	plan    *plan.Plan
 	line    *simulate.Timeline
+	unknown map[int]string // jobs that did not start for want of a value, and what of
 	verdict Verdict
 }
 
@@ -231,9 +232,16 @@ func (t *trial) shell() []string {
 	return list
 }
 
-// play says how a try goes.
+// play says how a try goes. As in a run, a job whose values are not known does not start.
 func (t *trial) play(job, try int) simulate.Play {
 	j := &t.plan.Workflow().Jobs[job]
+	if _, missing := j.Known(t.plan.Handed(job).Map()); missing != "" && j.Command != "" && j.Each == nil {
+		if t.unknown == nil {
+			t.unknown = make(map[int]string)
+		}
+		t.unknown[job] = missing
+		return simulate.Of(j, simulate.Play{Outcome: run.Failure(run.StartFailed, missing)})
+	}
 	var took time.Duration
 	for _, p := range t.triesOf(j, job) {
 		if p.Times == 0 || try <= p.Times {

@@ -159,12 +159,12 @@ tests:
       order: [scan, "load[a]", "load[b]", load, report]
       duration: 12
   - name: lines, one of which fails
-    jobs: {scan: {values: {parts: "a\nb"}}, "load[b]": {exit: 1}}
+    jobs: {scan: {values: {parts: "a\nb", rows: 1}}, "load[b]": {exit: 1}}
     expect: {state: FAILED, jobs: {load: SKIPPED, "load[b]": FAILED}, not_started: report}
   - name: nothing handed on
     expect: {reasons: {load: items_invalid}}
   - name: no such part
-    jobs: {scan: {values: {parts: [a]}}}
+    jobs: {scan: {values: {parts: [a], rows: 1}}}
     expect: {jobs: {"load[c]": SUCCESS}}
 `)
 	want := `two parts: ok true
@@ -172,6 +172,40 @@ lines, one of which fails: ok true
 nothing handed on: ok true
 no such part: ok false
   18:21 test "no such part": there is no job "load[c]" (did you mean "load[a]"?)
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+const handingFlow = `
+working_dir: /nowhere
+jobs:
+  - {id: count, command: x, max_retries: 0}
+  - {id: mail, command: [mail, "${jobs.count.rows}", "${jobs.count.day}"], dependencies: [count], max_retries: 0}
+  - {id: log, command: x, env_variables: {ROWS: "${jobs.count.rows}"}, dependencies: [{job: count, on: done}], max_retries: 1, retry_delay: 0}
+`
+
+// TestForgottenValues: what a job is filled in with and no test says is not known, as in a
+// run; a test that does not expect that is told what it forgot.
+func TestForgottenValues(t *testing.T) {
+	got := verdictsOf(t, handingFlow, `
+tests:
+  - {name: said, jobs: {count: {values: {rows: 1, day: monday}}}, expect: {state: SUCCESS}}
+  - {name: forgotten, expect: {jobs: {count: SUCCESS}}}
+  - {name: misspelled, jobs: {count: {values: {rwos: 1, day: x}}}, expect: {state: FAILED, reasons: {log: start_failed}}}
+  - {name: expected, jobs: {count: {values: {day: x}}}, continue_on_error: true, expect: {jobs: {mail: FAILED}, reasons: {log: start_failed}, tries: {log: 2}}}
+  - {name: nothing to say, jobs: {count: {exit: 1}}, continue_on_error: true, expect: {state: FAILED, jobs: {mail: SKIPPED}}}
+`)
+	want := `said: ok true
+forgotten: ok false
+  jobs.mail: want ${jobs.count.day}, got the test does not say what day job count hands on; say it: jobs: {count: {values: {day: …}}}
+  jobs.mail: want ${jobs.count.rows}, got the test does not say what rows job count hands on; say it: jobs: {count: {values: {rows: …}}}
+  jobs.log: want ${jobs.count.rows}, got the test does not say what rows job count hands on; say it: jobs: {count: {values: {rows: …}}}
+misspelled: ok false
+  jobs.mail: want ${jobs.count.rows}, got the test does not say what rows job count hands on; did you mean "rwos"?
+expected: ok true
+nothing to say: ok true
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -81,7 +81,7 @@ var workflowFields = fields[draft]{
 	"calendars": func(_ *decoder, w *draft, f field) { w.calendars = f },
 
 	"inherit_shell_env": func(d *decoder, w *draft, f field) { d.inherit(f, &w.Inherit) },
-	"env_variables":     func(d *decoder, w *draft, f field) { d.vars(f, &w.Env) },
+	"env_variables":     func(d *decoder, w *draft, f field) { d.workflowVars(f, w) },
 
 	"email_address":    func(d *decoder, w *draft, f field) { d.addresses(f, &w.Mail.To) },
 	"email_on_success": func(d *decoder, w *draft, f field) { d.bool(f, &w.Mail.OnSuccess) },

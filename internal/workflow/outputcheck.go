@@ -1,6 +1,11 @@
 package workflow
 
-import "github.com/executionerhq/executioner/internal/run"
+import (
+	"bytes"
+	"strings"
+
+	"github.com/executionerhq/executioner/internal/run"
+)
 
 // maxOutputSteps bounds what is looked at to find out which jobs end before those that
 // name them. Beyond that it is found out when the run comes to it.
@@ -80,4 +85,30 @@ func (c *outputCheck) before(first, then int) bool {
 		}
 	}
 	return false
+}
+
+// workflowVars reads the variables of all jobs. No job starts after all others, so none of
+// them can be filled in with what a job hands on.
+func (d *decoder) workflowVars(f field, w *draft) {
+	d.vars(f, &w.Env)
+	d.unfillable(f, "write it in env_variables of the jobs that depend on that one")
+}
+
+// unfillable reports what names values of jobs where none is filled in.
+func (d *decoder) unfillable(f field, hint string) {
+	for i := f.value; i < d.next(f.value); i++ {
+		if d.kind(i) != stringNode || !bytes.Contains(d.name(i), []byte("${"+OutputVariable)) {
+			continue
+		}
+		for text := d.text(i); ; {
+			_, name, after, found := reference(text)
+			if !found {
+				break
+			}
+			if text = after; strings.HasPrefix(name, OutputVariable) {
+				d.rep.errorHint(d.pos(i), hint, "%s%s: no value of a job is filled in here: ${%s}", d.who(), f.name, printable(name))
+				break
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,6 +42,19 @@ func (j *Job) OutputRefs() []OutputRef {
 	})
 	slices.SortFunc(refs, func(a, b OutputRef) int { return cmp.Compare(a.Variable, b.Variable) }) // those of checks come in any order
 	return refs
+}
+
+// Known returns what a job is filled in with, for Filled, out of what others handed on, by
+// variable. The text says what it can't start without and is not among it.
+func (j *Job) Known(handed map[string]string) (known []Var, missing string) {
+	for _, ref := range j.OutputRefs() {
+		if value, ok := handed[ref.Variable]; ok {
+			known = append(known, Var{ref.Variable, value})
+		} else if missing == "" {
+			missing = fmt.Sprintf("${%s} is not known: job %s handed on no %s", ref.Variable, ref.Job, ref.Name)
+		}
+	}
+	return known, missing
 }
 
 // newOutputRef takes a variable apart. The name comes last: an id may have dots. Within a

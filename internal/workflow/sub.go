@@ -465,10 +465,14 @@ func (r *jobReader) fanned(node uint32) {
 	}
 }
 
-// callFields reports fields that a job with a sub-workflow can't have.
+// callFields reports fields that a job with a sub-workflow can't have, and values of
+// other jobs in those that it has: what the file is read with is settled before any runs.
 func (r *jobReader) callFields(node uint32) {
 	for key := node + 1; key < r.next(node); key = r.next(key + 1) {
-		if name := r.text(key); notOfCalls(name) && r.kind(key+1) != nullNode {
+		switch name := r.text(key); {
+		case name == "env_variables" || name == "with":
+			r.unfillable(field{name, key, key + 1}, "a job of the sub-workflow can't have a value of a job outside: leave it in a file, or make them jobs of one file")
+		case notOfCalls(name) && r.kind(key+1) != nullNode:
 			r.rep.errorHint(r.pos(key), "the jobs of the sub-workflow have their own", "%s%s does not go with workflow", r.who(), name)
 		}
 	}

@@ -1,4 +1,4 @@
-package cli
+package lint
 
 import (
 	"slices"
@@ -9,12 +9,12 @@ import (
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// checkWhen returns what says what is wrong with a condition. Many jobs may have the
-// same one, which is looked at once. It is not safe for concurrent use.
-func checkWhen() func(condition string) error {
+// Checking returns a host that has conditions and rules checked while a file is read. What
+// evaluates them is made when the first of them is seen.
+func Checking(host workflow.Host) workflow.Host {
 	compiler := expr.NewCompiler()
-	known := make(map[string]error)
-	return func(condition string) error {
+	known := make(map[string]error) // many jobs have the same condition
+	host.CheckWhen = func(condition string) error {
 		err, ok := known[condition]
 		if !ok {
 			_, err = compiler.Condition(condition)
@@ -22,15 +22,14 @@ func checkWhen() func(condition string) error {
 		}
 		return err
 	}
-}
-
-// checkNames returns what says whether conditions speak of what a workflow has, see
-// workflow.Host.
-func checkNames() func(*workflow.Workflow) func(condition string) error {
-	compiler := expr.NewCompiler()
-	return func(wf *workflow.Workflow) func(condition string) error {
+	host.CheckNames = func(wf *workflow.Workflow) func(condition string) error {
 		return compiler.Checker(namesIn(wf)).Condition
 	}
+	host.CheckRule = func(expression string) error {
+		_, err := compiler.Rule(expression)
+		return err
+	}
+	return host
 }
 
 // namesIn returns what the conditions of a workflow can speak of.
