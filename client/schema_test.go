@@ -93,7 +93,7 @@ func given() *jsonschema.Schema { return types("string", "number", "boolean") }
 // paramReference is {param: NAME}.
 func paramReference() *jsonschema.Schema {
 	p := jsonschema.NewProperties()
-	p.Set("param", typed("string"))
+	p.Set("param", &jsonschema.Schema{Type: "string", Description: "the name of a parameter of the workflow, whose value it is"})
 	return &jsonschema.Schema{
 		Type: "object", Properties: p, Required: []string{"param"}, AdditionalProperties: jsonschema.FalseSchema,
 		PatternProperties: map[string]*jsonschema.Schema{"^_": jsonschema.TrueSchema},
@@ -128,7 +128,9 @@ func special(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[Matrix]():
 		s := mapOf(anyOf(&jsonschema.Schema{Type: "array", Items: given(), MinItems: minLength(1)}, paramReference()))
 		s.Properties = jsonschema.NewProperties()
-		s.Properties.Set("exclude", listOf(mapOf(given())))
+		exclude := listOf(mapOf(given()))
+		exclude.Description = "combinations that are left out: those with all values of one of these"
+		s.Properties.Set("exclude", exclude)
 		s.PatternProperties = map[string]*jsonschema.Schema{"^_": jsonschema.TrueSchema}
 		return s
 	}

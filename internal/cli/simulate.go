@@ -67,9 +67,10 @@ run count as in a run.`,
 // assumption is what a simulation takes for granted.
 type assumption struct {
 	wf     *workflow.Workflow
-	length []time.Duration // of each job
-	from   []string        // where that comes from
-	fails  []int           // tries that fail, by job
+	length []time.Duration          // of each job
+	from   []string                 // where that comes from
+	fails  []int                    // tries that fail, by job
+	handed map[run.JobID]run.Values // what jobs hand on
 }
 
 const (
@@ -109,6 +110,9 @@ func (f *simulateFlags) assume(wf *workflow.Workflow, usual *runs.Usual) (*assum
 		return nil, wrongDuration("--default", f.length)
 	}
 	a := &assumption{wf: wf, length: make([]time.Duration, len(wf.Jobs)), from: make([]string, len(wf.Jobs)), fails: make([]int, len(wf.Jobs))}
+	if usual != nil && !wf.Grows() { // what a job becomes is not simulated
+		a.handed = usual.Handed
+	}
 	for i := range wf.Jobs {
 		a.length[i], a.from[i] = length, fromDefault
 		if usual == nil {
@@ -207,6 +211,9 @@ func (a *assumption) play(job, try int) simulate.Play {
 	}
 	p := simulate.Exit(code, a.length[job])
 	j := &a.wf.Jobs[job]
+	if code == 0 {
+		p.Outcome.Values = a.handed[j.ID]
+	}
 	switch {
 	case a.from[job] == fromHistory && j.Command != "", j.Each != nil: // which stands for what nobody knows yet
 		return p
@@ -214,12 +221,20 @@ func (a *assumption) play(job, try int) simulate.Play {
 	return simulate.Of(j, p)
 }
 
-// conditions returns what evaluates the conditions of a workflow that is not run.
+// conditions returns what evaluates the conditions of a workflow that is not run. One that
+// asks for what a job hands on is taken to hold where that is not known.
 func (c *command) conditions(wf *workflow.Workflow, opt runs.Options) func(int, plan.Facts) (bool, error) {
 	if c.Conditions == nil {
 		return nil
 	}
-	return c.Conditions(c.jobEnviron(), runs.Attempt{Run: 1, Number: 1, Workflow: wf, Options: opt})
+	holds := c.Conditions(c.jobEnviron(), runs.Attempt{Run: 1, Number: 1, Workflow: wf, Options: opt})
+	return func(job int, f plan.Facts) (bool, error) {
+		ok, err := holds(job, f)
+		if err != nil && strings.Contains(wf.Jobs[job].When, ".outputs") {
+			return true, nil
+		}
+		return ok, err
+	}
 }
 
 // simulationJSON is simulate --json. Seconds are counted from the start.

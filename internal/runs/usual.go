@@ -10,9 +10,10 @@ import (
 
 // Usual is how long things took in the last run of an application that succeeded.
 type Usual struct {
-	Run  run.ID                      `json:"run"`
-	Took time.Duration               `json:"-"`
-	Jobs map[run.JobID]time.Duration `json:"-"` // only jobs that ran
+	Run    run.ID                      `json:"run"`
+	Took   time.Duration               `json:"-"`
+	Jobs   map[run.JobID]time.Duration `json:"-"` // only jobs that ran
+	Handed map[run.JobID]run.Values    `json:"-"` // what jobs handed on
 }
 
 // Usual returns how long an application's run and its jobs usually take: as long as
@@ -32,11 +33,14 @@ func (s *Service) Usual(ctx context.Context, application string) (*Usual, error)
 
 // Usual returns how long the run and its jobs took, as Service.Usual does.
 func (v *View) Usual() *Usual {
-	u := &Usual{Run: v.Run, Jobs: make(map[run.JobID]time.Duration, len(v.Jobs))}
+	u := &Usual{Run: v.Run, Jobs: make(map[run.JobID]time.Duration, len(v.Jobs)), Handed: make(map[run.JobID]run.Values)}
 	if v.Seconds != nil {
 		u.Took = time.Duration(*v.Seconds * float64(time.Second))
 	}
 	for i := range v.Jobs {
+		if values := run.NewValues(v.Jobs[i].Values); values != "" {
+			u.Handed[v.Jobs[i].ID] = values
+		}
 		if j := &v.Jobs[i]; j.Seconds != nil && j.Reason != run.UpToDate {
 			u.Jobs[j.ID] = time.Duration(*j.Seconds * float64(time.Second))
 		}
