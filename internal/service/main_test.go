@@ -70,6 +70,7 @@ type program struct {
 	gone    atomic.Bool
 	broken  atomic.Bool   // the database can't be used
 	hangs   atomic.Bool   // the database gives no answer
+	looked  func()        // called when runs were read, before the answer is there
 	full    atomic.Bool   // no runner can be made
 	closed  atomic.Bool   // secrets can't be read
 	held    chan struct{} // runs are given back while nothing is in it; of the bubble
@@ -233,7 +234,11 @@ func (w *wire) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
 	if err := w.p.can(); err != nil {
 		return nil, err
 	}
-	return w.Store.Runs(ctx, f)
+	found, err := w.Store.Runs(ctx, f)
+	if w.p.looked != nil {
+		w.p.looked()
+	}
+	return found, err
 }
 
 // flow makes a workflow of jobs "name: need need".

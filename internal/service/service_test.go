@@ -488,3 +488,27 @@ func TestMany(t *testing.T) {
 		}
 	})
 }
+
+// The secret parameters of a run that was submitted while the service looked for those that
+// wait were dropped: it was not among them yet.
+func TestSecretsOfARunThatCameMeanwhile(t *testing.T) {
+	bubble(t, func(_ *testing.T, s *site) {
+		s.takes = 7 * time.Second
+		p := s.open(service.Config{MaxActive: 1}, admission.Config{})
+		wf := s.flow("a")
+		wf.Params = []workflow.Param{{Name: "P", Secret: true, Given: true, Value: "y"}}
+		came := 0
+		p.looked = func() {
+			if p.Stats().Active == 1 && came < 2 { // at one look for what waits, and one for what was left
+				came++
+				p.submit(wf)
+			}
+		}
+		if err := p.Start(s.Context()); err != nil {
+			s.Fatal(err)
+		}
+		p.submit(s.flow("a"))
+		pass(time.Minute)
+		s.is("1 SUCCESS", "2 SUCCESS", "3 SUCCESS")
+	})
+}
