@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/admission"
+	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/service"
 )
 
@@ -61,5 +62,23 @@ func TestCloseLeavesRuns(t *testing.T) {
 		pass(3 * time.Minute)
 		s.is("1 SUCCESS")
 		s.equal(s.started(), "1/1/a/1", "1/1/b/1")
+	})
+}
+
+// A service that ends in order gives back what no job of runs, so that services on other
+// hosts need not wait for the lease to run out, and keeps the rest for the next one here.
+func TestDrainGivesBack(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.takes = time.Minute
+		p := s.serve(service.Config{}, admission.Config{Slots: 1})
+		p.submit(s.flow("a"))
+		p.submit(s.flow("a"))
+		pass(time.Second)
+		p.drained()
+		for id, owned := range map[run.ID]bool{1: true, 2: false} {
+			if r, err := s.st.Run(t.Context(), id); err != nil || (r.Owner != nil) != owned {
+				t.Errorf("run %d belongs to %v, %v", id, r.Owner, err)
+			}
+		}
 	})
 }
