@@ -252,7 +252,7 @@ func (w *wire) Read(b []byte) (int, error) {
 	if w.room <= 0 {
 		return 0, errTooLarge
 	}
-	n, oobn, _, _, err := w.conn.ReadMsgUnix(b, w.oob)
+	n, oobn, _, _, err := w.conn.ReadMsgUnix(b[:min(len(b), w.room)], w.oob)
 	if oobn > 0 {
 		w.takeFiles(w.oob[:oobn])
 	}

@@ -146,7 +146,7 @@ func TestBadFrames(t *testing.T) {
 		sent string
 		want string
 	}{
-		"too large": {string(frames(t, &message{Verb: kill, Text: strings.Repeat("x", maxMessage+128<<10)})), errTooLarge.Error()},
+		"too large": {string(frames(t, &message{Verb: kill, Text: strings.Repeat("x", maxMessage)})), errTooLarge.Error()},
 		"no gob":    {"\x02{]", "gob: duplicate type received"},
 		"cut off":   {whole[:len(whole)-1], "EOF"},
 	} {
