@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/process"
 	"github.com/executionerhq/executioner/internal/run"
@@ -82,7 +83,7 @@ func (f *KeeperFacts) job(ctx context.Context, k keeper.Keeper) error {
 		f.Job = time.Since(began)
 		k.Forget("doctor")
 		if o := r.Outcome; o.State != run.Success {
-			return errors.New("its first command ended as " + keeper.Ending(o))
+			return errors.New("its first command ended as " + joblog.Ending(o))
 		}
 		return nil
 	case <-patience.C:

@@ -1,18 +1,17 @@
-package keeper
+package joblog
 
 import (
 	"fmt"
 
-	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/run"
 )
 
 // Level returns the level at which an outcome is logged.
 func Level(o run.Outcome) string {
 	if o.State == run.Success {
-		return joblog.Info
+		return Info
 	}
-	return joblog.Error
+	return Error
 }
 
 // Ending is how an outcome is told in a job's log.

@@ -21,6 +21,10 @@ import (
 // adopt takes up a process that an earlier custodian started, and waits for its end.
 // Nothing keeps it from that: a process that nobody looks after can't be stopped.
 func (t *task) adopt(old record) Result {
+	held := old.pipe != nil
+	if pipe, err := old.share(); err == nil { // before anything that takes time: who writes now gets SIGPIPE
+		old.pipe = pipe
+	}
 	log, unopened := t.continueLog(old.started.From, "the program that looked after this job is gone; its successor goes on")
 	out := t.output(log)
 	spec := t.process(out)
@@ -39,11 +43,11 @@ func (t *task) adopt(old record) Result {
 		}
 		result = t.see(p, log, out, old.started.At)
 	}
-	if old.pipe == nil {
+	if !held {
 		blameless(&result.Outcome)
 	}
 	if unopened != nil && t.spec.Log != nil {
-		result.Outcome.Detail = Join(result.Outcome.Detail, "it was looked after without a log")
+		result.Outcome.Detail = joblog.Join(result.Outcome.Detail, "it was looked after without a log")
 	}
 	result.From = old.started.From
 	return result
@@ -175,7 +179,7 @@ func (r *record) find() bool {
 		_ = pidfd.Close() // nil is no harm
 		return err == nil || scarce(err)
 	}
-	if h, ok := process.FindMarked(r.started.Mark, r.started.At, process.Handle{PID: r.started.By, StartTime: r.started.Since}); ok && isProgram(h.PID, r.started.Mark, r.started.Cookie) {
+	if h, ok := process.FindMarked(r.started.Mark, r.started.At, process.Handle{PID: r.started.By, StartTime: r.started.Since}); ok && process.IsProgram(h.PID, r.started.Mark, r.started.Cookie, birthPatience) {
 		r.handle = h
 		return true
 	}
@@ -205,17 +209,6 @@ func inode(fd int) uint64 {
 	return st.Ino
 }
 
-func fileInode(f *os.File) (is uint64) {
-	raw, err := f.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { is = inode(int(fd)) })
-	}
-	if err != nil {
-		return 0
-	}
-	return is
-}
-
 // Room that a journal takes from the disk in advance: little, for small disks run jobs, too.
 const (
 	journalBytes   = 256 << 10
@@ -241,27 +234,4 @@ func openJournal(dir string, sync bool) (book *journal.Writer, found journal.Sta
 // not mention: it was not started, if nothing is missing there.
 func otherFate(existed bool, found journal.State) Fate {
 	return Resolve(Evidence{Journal: existed && found.Whole, SameBoot: found.SameBoot})
-}
-
-// Look reports whether anything is known of tasks that an earlier program left in a
-// keeper's directory. It changes nothing.
-func Look(dir string, ids []string) bool {
-	if _, err := os.Stat(dir); err != nil {
-		return false
-	}
-	if isLocked(dir) {
-		return true // somebody looks after them
-	}
-	found, err := journal.Read(dir)
-	if err != nil {
-		return false
-	}
-	known := recall(found, nil, whom{})
-	for _, id := range ids {
-		old, ok := known[id]
-		if ok && Resolve(old.Evidence) != Lost || !ok && otherFate(true, found) != Lost {
-			return true
-		}
-	}
-	return false
 }

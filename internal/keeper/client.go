@@ -363,6 +363,17 @@ func (c *Client) share(m *message) {
 	c.pipes[m.ID] = m.file
 }
 
+func fileInode(f *os.File) (is uint64) {
+	raw, err := f.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { is = inode(int(fd)) })
+	}
+	if err != nil {
+		return 0
+	}
+	return is
+}
+
 // end passes on how a task ended.
 func (c *Client) end(id string, r Result) {
 	c.mu.Lock()

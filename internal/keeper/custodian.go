@@ -3,7 +3,6 @@ package keeper
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"os"
 	"sync"
 	"time"
@@ -89,18 +88,6 @@ func self() (w whom) {
 	return w
 }
 
-// distrust makes the journal's silence about tasks mean nothing: they may have been
-// started all the same.
-func (c *Custodian) distrust(ids []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, id := range ids {
-		if _, known := c.earlier[id]; !known {
-			c.earlier[id] = record{Evidence: Evidence{Journal: true, SameBoot: true, Started: true}}
-		}
-	}
-}
-
 // Start implements Keeper.
 func (c *Custodian) Start(s Spec, done func(Result)) {
 	c.mu.Lock()
@@ -145,13 +132,8 @@ func (c *Custodian) masker(s *Spec) *mask.Masker {
 
 // Fate implements Keeper.
 func (c *Custodian) Fate(id string) Fate {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t := c.tasks[id]; t != nil {
-		return t.fate()
-	}
-	if old, ok := c.earlier[id]; ok {
-		return Resolve(old.Evidence)
+	if f, known := c.fates()[id]; known {
+		return f
 	}
 	return Unstarted
 }
@@ -338,54 +320,6 @@ func remember(e *journal.Task, whole bool) record {
 
 // birthPatience is how long a child may take from its fork to its program.
 const birthPatience = 5 * time.Second
-
-// inherit settles what became of tasks that dead was starting when it died: of those
-// of custodians before it, whose children went elsewhere, nothing is proven. What it forked is ours, and nobody has reaped it: as many zombies as such tasks
-// are theirs, and if all ended alike it does not matter whose is which. Without any
-// none of them was forked. With some, nobody can know which.
-func inherit(all map[string]record, dead whom) {
-	var strays []process.Handle
-	var open []string
-	var alike, unborn bool
-	for deadline := time.Now().Add(birthPatience); ; <-time.After(time.Millisecond) {
-		var from, to uint64
-		var taken map[int]bool
-		if open, taken, from, to = unfound(all, dead); len(open) == 0 {
-			return
-		}
-		if strays, alike, unborn = process.Strays(from, to, taken); !unborn || time.Now().After(deadline) {
-			break
-		}
-	}
-	for i, id := range open {
-		r := all[id]
-		r.Heir = len(strays) == 0 && !unborn
-		if alike && len(strays) == len(open) {
-			r.handle, r.Alive = strays[i], true
-			r.handle.Started = r.started.At
-		}
-		all[id] = r
-	}
-}
-
-// unfound looks again for the processes of tasks that dead was starting. It returns
-// those that have none, the processes of all others, and the range of their marks.
-func unfound(all map[string]record, dead whom) (open []string, taken map[int]bool, from, to uint64) {
-	taken = make(map[int]bool, len(all))
-	from = math.MaxUint64
-	for id, r := range all {
-		if r.SameBoot && !r.NotStarted && !r.Ended && !r.Identified && !r.Alive && r.started.Mark != 0 && r.started.whom == dead {
-			r.Alive = r.find()
-			all[id] = r
-			if !r.Alive {
-				open = append(open, id)
-				from, to = min(from, r.started.Mark), max(to, r.started.Mark+1)
-			}
-		}
-		taken[r.handle.PID] = true
-	}
-	return open, taken, from, to
-}
 
 // settleWhenAdopted tells the host when everything that is to be adopted has been.
 func (c *Custodian) settleWhenAdopted() {

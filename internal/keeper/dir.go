@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -71,30 +70,8 @@ func removeDir(dir string) {
 	_ = os.Remove(filepath.Dir(dir))
 }
 
-// Discard removes a keeper's directory in which nobody works, if useless says so, which is
-// asked while nobody else can begin to. It reports whether the directory is gone.
-func Discard(dir string, useless func() bool) bool {
-	if !useless() { // who takes the lock for a moment looks like a keeper to others
-		return false
-	}
-	lock, err := tryLock(dir, os.O_CREATE) // it may have died before it had one
-	if err != nil {
-		return false
-	}
-	defer func() { _ = lock.Close() }()
-	if !useless() {
-		return false
-	}
-	removeDir(dir)
-	_, err = os.Lstat(dir)
-	return errors.Is(err, fs.ErrNotExist)
-}
-
 // occupy makes this program the custodian of a directory, which it makes if need be.
 func occupy(dir string) (*os.File, error) { return lockDir(dir, os.O_CREATE) }
-
-// succeed makes this program the custodian of a directory that has had one.
-func succeed(dir string) (*os.File, error) { return lockDir(dir, 0) }
 
 // lockDir makes sure that there is one custodian in a directory. The lock goes with the
 // program. The error is errBusy when another one stays.
@@ -155,27 +132,4 @@ func isAt(f *os.File, path string) bool {
 	}
 	named, err := os.Lstat(path)
 	return err == nil && os.SameFile(is, named)
-}
-
-// isLocked reports whether a custodian is in the directory.
-func isLocked(dir string) bool {
-	f, err := tryLock(dir, 0)
-	if err == nil {
-		_ = f.Close()
-	}
-	return errors.Is(err, errBusy)
-}
-
-// call connects to the keeper of a directory.
-func call(dir string) (*net.UnixConn, error) {
-	path, done, err := shortPath(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: filepath.Join(path, socketName), Net: "unix"})
-	if err == nil && !samePeer(conn) {
-		err = errors.Join(errors.New("the keeper is another user's"), conn.Close())
-	}
-	return conn, err
 }

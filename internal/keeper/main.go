@@ -53,44 +53,42 @@ func Main(args []string, build string) int {
 // this is an upgrade, of which will says what there is already.
 func serve(dir string, sync bool, will int, build string) error {
 	signal.Ignore(syscall.SIGHUP)
+	s := &server{dir: dir, sync: sync, build: build}
 	if will != 0 {
-		return serveOn(dir, sync, will, build)
+		return serveOn(s, will)
 	}
 	conn, err := inherited(3)
 	if err != nil {
 		return err
 	}
 	failpoint.PeerOf(conn)
-	lock, err := occupy(dir)
-	if err != nil {
+	if s.lock, err = occupy(dir); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	defer func() { _ = lock.Close() }()
 	host, err := process.NewHost()
 	if err != nil {
 		return err
 	}
-	return attend(&server{dir: dir, sync: sync, lock: lock, build: build}, host, nil, conn)
+	return attend(s, host, nil, conn)
 }
 
 // serveOn is the keeper after an upgrade: the engine calls it again.
-func serveOn(dir string, sync bool, will int, build string) error {
-	lock, pipes, err := succession(will)
-	if err != nil {
+func serveOn(s *server, will int) (err error) {
+	var pipes map[string]*os.File
+	if s.lock, pipes, err = succession(will); err != nil {
 		return err
 	}
-	defer func() { _ = lock.Close() }()
 	host, err := process.NewHeir()
 	if err != nil {
 		return err
 	}
-	return attend(&server{dir: dir, sync: sync, lock: lock, build: build}, host, pipes, nil)
+	return attend(s, host, pipes, nil)
 }
 
 // attend looks after the jobs until nothing is left to do. pipes are those of processes
 // that are ours already, conn is with the engine that has started us.
 func attend(s *server, host *process.Host, pipes map[string]*os.File, conn *net.UnixConn) error {
-	defer func() { _ = host.Close() }()
+	defer func() { _ = errors.Join(host.Close(), s.lock.Close()) }()
 	book, found, other, err := openJournal(s.dir, s.sync)
 	if err != nil {
 		return err
@@ -112,24 +110,12 @@ func attend(s *server, host *process.Host, pipes map[string]*os.File, conn *net.
 		s.c.settleWhenAdopted()
 	}
 	go s.accept(l)
-	s.outlast()
+	// Being asked to end changes nothing: what runs must be looked after, and without it the
+	// keeper ends by itself. Jobs would inherit that it is ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT)
+	<-s.over
 	s.tidy()
 	return s.c.Close(s.clean)
-}
-
-// outlast returns when nothing is left to do. Being asked to end changes nothing: what
-// runs must be looked after, and without it the keeper ends by itself.
-func (s *server) outlast() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(asked)
-	for {
-		select {
-		case <-s.over:
-			return
-		case <-asked:
-		}
-	}
 }
 
 // listen opens the socket at which later engines call.

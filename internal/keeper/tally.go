@@ -80,11 +80,9 @@ func (t *tally) write() {
 		}
 		t.file = f
 	}
-	var b [32]byte
-	for i, n := range [...]int64{t.Noted, t.Bytes, t.Held, t.Settled} {
-		binary.LittleEndian.PutUint64(b[8*i:], uint64(n)) //nolint:gosec // it is read back as it was
+	if b, err := binary.Append(nil, binary.LittleEndian, t.counts); err == nil {
+		_, _ = t.file.WriteAt(b, 0)
 	}
-	_, _ = t.file.WriteAt(b[:], 0)
 }
 
 // earlier returns what is known of an output that begins at from.

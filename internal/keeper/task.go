@@ -134,8 +134,10 @@ func (t *task) run() Result {
 	if r != nil {
 		return *r
 	}
-	for _, n := range t.notes() {
-		log.Note(n.Level, n.Text)
+	if log != nil {
+		for _, n := range t.spec.Log.Notes {
+			log.Note(n.Level, n.Text)
+		}
 	}
 	out := t.output(log)
 	spec := t.process(out)
@@ -154,13 +156,6 @@ func (t *task) run() Result {
 		return t.closeLog(log, out, o, 0)
 	}
 	return t.see(p, log, out, time.Now())
-}
-
-func (t *task) notes() []Note {
-	if t.spec.Log == nil {
-		return nil
-	}
-	return t.spec.Log.Notes
 }
 
 // process returns the process of the task.
@@ -308,13 +303,13 @@ func (t *task) closeLog(log *joblog.Writer, out *output, o run.Outcome, took tim
 	var stats joblog.Stats
 	var err error
 	if t.spec.Log.End {
-		stats, err = log.End(Level(o), fmt.Sprintf("%s after %.3f s", Ending(o), took.Seconds()))
+		stats, err = log.End(joblog.Level(o), fmt.Sprintf("%s after %.3f s", joblog.Ending(o), took.Seconds()))
 	} else {
 		stats, err = log.Close()
 	}
 	r.Outcome.Output, r.Outcome.Dropped = stats.Bytes, stats.Dropped
 	if err != nil {
-		r.Outcome.Detail = Join(r.Outcome.Detail, t.masker.String("its log is incomplete: "+err.Error()))
+		r.Outcome.Detail = joblog.Join(r.Outcome.Detail, t.masker.String("its log is incomplete: "+err.Error()))
 	}
 	return r
 }

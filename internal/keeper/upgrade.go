@@ -58,12 +58,7 @@ func (s *server) become(program string, will *os.File) error {
 	open := []*os.File{will, s.lock} // a file that nobody refers to is closed by the garbage collector
 	defer func() { runtime.KeepAlive(open) }()
 	for _, t := range s.c.all() {
-		pipe, ok := t.release()
-		switch {
-		case !ok:
-		case pipe == nil:
-			left.Pipes[t.spec.ID] = 0
-		default:
+		if pipe, ok := t.release(); ok && pipe != nil {
 			left.Pipes[t.spec.ID] = int(pipe.Fd())
 			open = append(open, pipe)
 		}
@@ -135,9 +130,6 @@ func succession(fd int) (lock *os.File, pipes map[string]*os.File, err error) {
 	unix.CloseOnExec(left.Lock)
 	pipes = make(map[string]*os.File)
 	for id, fd := range left.Pipes {
-		if fd == 0 {
-			continue
-		}
 		unix.CloseOnExec(fd)
 		_ = unix.SetNonblock(fd, true)
 		pipes[id] = os.NewFile(uintptr(fd), "pipe")

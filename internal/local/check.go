@@ -84,7 +84,7 @@ func (c *checks) process(ctx context.Context, spec keeper.Spec) (int, []byte, er
 	case ctx.Err() != nil:
 		return run.NoExitCode, r.Head, ctx.Err()
 	case r.Outcome.Reason != run.Exited:
-		return run.NoExitCode, r.Head, errors.New(keeper.Ending(r.Outcome))
+		return run.NoExitCode, r.Head, errors.New(joblog.Ending(r.Outcome))
 	}
 	return r.Outcome.ExitCode, r.Head, nil
 }

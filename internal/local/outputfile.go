@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/executionerhq/executioner/internal/engine"
-	"github.com/executionerhq/executioner/internal/keeper"
+	"github.com/executionerhq/executioner/internal/joblog"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -76,7 +76,7 @@ func (t *task) handOn(o *run.Outcome, env environment) {
 		return
 	}
 	if name := t.unknownSecret(); name != "" && len(values) > 0 {
-		o.Detail = keeper.Join(o.Detail, "what it handed on is not recorded, as the secret "+name+" is not known here and can't be hidden in it")
+		o.Detail = joblog.Join(o.Detail, "what it handed on is not recorded, as the secret "+name+" is not known here and can't be hidden in it")
 		return
 	}
 	o.Values = kept(values, env.masker)

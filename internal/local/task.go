@@ -279,9 +279,9 @@ func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
 
 // endLog writes how the task ended and closes the log.
 func endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.Masker) run.Outcome {
-	_, err := log.End(keeper.Level(o), fmt.Sprintf("%s after %.3f s", keeper.Ending(o), took.Seconds()))
+	_, err := log.End(joblog.Level(o), fmt.Sprintf("%s after %.3f s", joblog.Ending(o), took.Seconds()))
 	if err != nil {
-		o.Detail = keeper.Join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
+		o.Detail = joblog.Join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
 	}
 	return o
 }

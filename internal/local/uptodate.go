@@ -14,7 +14,6 @@ import (
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/fingerprint"
 	"github.com/executionerhq/executioner/internal/joblog"
-	"github.com/executionerhq/executioner/internal/keeper"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -218,7 +217,7 @@ func (t *task) noteUpToDate(env environment, o run.Outcome) {
 // sayWhy adds to the outcome of a command why it ran.
 func (t *task) sayWhy(o *run.Outcome) {
 	if t.found != nil && t.found.ran && o.Reason != run.StartFailed {
-		o.Detail = keeper.Join(o.Detail, fingerprint.Ran+t.found.why)
+		o.Detail = joblog.Join(o.Detail, fingerprint.Ran+t.found.why)
 	}
 }
 

@@ -94,3 +94,26 @@ func exitStatus(pid int) string {
 	}
 	return string(f[status])
 }
+
+// IsProgram reports whether a process that was found by a mark is the program that was
+// started with that mark and cookie. The mark that it was stamped with proves it. With the
+// one that it was forked with the program's environment decides, as soon as it has begun,
+// which is waited for until patience is over. One that has ended has none any more: it is
+// the one, because a custodian forks one program at a time.
+func IsProgram(pid int, mark uint64, cookie string, patience time.Duration) bool {
+	var m marker
+	for deadline := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+		has := m.read(pid)
+		if has == mark {
+			return true
+		}
+		e, there := readStat(pid)
+		environ, err := slurp(procPath(pid, "environ"))
+		if !there || err != nil || e.state == 'Z' || e.state == 'X' {
+			return has == mark+1
+		}
+		if own, _ := cookieIn(environ); own != "" || time.Now().After(deadline) {
+			return cookie != "" && own == cookie
+		}
+	}
+}
