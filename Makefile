@@ -30,8 +30,8 @@ lint: ## formatting, static analysis, import walls
 bench: build ## measure, and print the table of bench/README.md
 	go run ./bench
 
-bench-store: build ## measure the databases: RUNS=1000000 for the full history
-	go run ./bench/store -runs $(or $(RUNS),100000)
+bench-store: build ## measure the databases: RUNS=1000000 for the full history; TOLD, ONLY, DIR: see bench/README.md
+	go run ./bench/store -runs $(or $(RUNS),100000) $(if $(TOLD),-told $(TOLD)) $(if $(ONLY),-only "$(ONLY)") $(if $(DIR),-dir "$(DIR)")
 
 bench-serve: build ## measure the service: ROUNDS=3 of them, some minutes
 	go run ./bench/serve -rounds $(or $(ROUNDS),3)

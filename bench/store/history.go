@@ -314,6 +314,7 @@ func (s *suite) allQuestions() []question {
 		reading(mid+7, "explain", bad),
 		{[]string{"runs", "show", "@latest"}, nil},
 		{[]string{"explain", bad, "load_customers_18"}, nil},
+		{[]string{"db", "status"}, nil},
 		{[]string{"db", "prune", "--dry-run", "--older-than", "36500d"}, nil},
 	}
 }
