@@ -251,15 +251,24 @@ func (r *remote) Submit(ctx context.Context, wf *workflow.Workflow, opt runs.Opt
 	if err != nil {
 		return nil, err
 	}
-	options, err := sent(opt)
+	made, err := r.submit(ctx, flow, opt)
 	if err != nil {
 		return nil, err
 	}
+	return r.watch(runs.Attempt{Run: made.Run, Number: made.Attempt, Workflow: wf, Options: opt}, 0), nil
+}
+
+// submit asks the server for a run.
+func (r *remote) submit(ctx context.Context, flow client.Flow, opt runs.Options) (client.Submitted, error) {
+	options, err := sent(opt)
+	if err != nil {
+		return client.Submitted{}, err
+	}
 	made, err := r.server.Submit(ctx, client.Submission{Flow: flow, Options: options}, "")
 	if err != nil {
-		return nil, r.c.refusedText(err)
+		return client.Submitted{}, r.c.refusedText(err)
 	}
-	return r.watch(runs.Attempt{Run: made.Run, Number: made.Attempt, Workflow: wf, Options: opt}, 0), nil
+	return made, nil
 }
 
 func (r *remote) Resume(ctx context.Context, found store.Run, req runs.Resume) (execution, error) {

@@ -42,13 +42,9 @@ func (r *remote) submitNamed(ctx context.Context, ref string, opt runs.Options) 
 	if err != nil {
 		return nil, err
 	}
-	options, err := sent(opt)
+	made, err := r.submit(ctx, flow, opt)
 	if err != nil {
 		return nil, err
-	}
-	made, err := r.server.Submit(ctx, client.Submission{Flow: flow, Options: options}, "")
-	if err != nil {
-		return nil, r.c.refusedText(err)
 	}
 	d, err := r.Show(ctx, store.Run{ID: made.Run})
 	if err != nil {
