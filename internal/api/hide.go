@@ -12,7 +12,6 @@ import (
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
-	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -27,21 +26,9 @@ func (s *server) runMasker(ctx context.Context, d *runs.Details) (*mask.Masker, 
 	if m, ok := s.maskers.get(key); ok {
 		return m, nil
 	}
-	var all []string
-	for i := range d.Attempts {
-		a := &d.Attempts[i]
-		wf := d.Workflow
-		if a.Hash != d.View.WorkflowHash {
-			var err error
-			if wf, err = s.Runs.Workflow(ctx, a.Hash); err != nil {
-				return nil, err
-			}
-		}
-		opt, err := runs.StoredOptions(store.Run{Attempt: *a})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, runs.Secrets(wf, s.Environ, opt.Env)...)
+	all, err := runs.SecretsOf(d, s.Environ, func(hash string) (*workflow.Workflow, error) { return s.Runs.Workflow(ctx, hash) })
+	if err != nil {
+		return nil, err
 	}
 	m := mask.New(all)
 	s.maskers.put(key, m)
@@ -97,45 +84,17 @@ func (c *maskers) put(key maskerKey, m *mask.Masker) {
 	c.all[key] = m
 }
 
-// hideView hides secrets in every text of a view. Its names (of jobs and applications) are
-// none.
-func hideView(v *runs.View, m *mask.Masker) {
-	hideTexts(m, &v.Detail, &v.File, &v.WorkingDir, &v.Log)
-	v.Jobs = slices.Clone(v.Jobs)
-	for i := range v.Jobs {
-		j := &v.Jobs[i]
-		hideTexts(m, &j.Description, &j.When, &j.Detail, &j.Command, &j.Log)
-		j.Values = hideValues(m, j.Values)
-		if j.Override != nil {
-			o := *j.Override
-			o.Note = m.String(o.Note)
-			j.Override = &o
-		}
-	}
-}
-
 func hideTexts(m *mask.Masker, texts ...*string) {
 	for _, t := range texts {
 		*t = m.String(*t)
 	}
 }
 
-func hideValues(m *mask.Masker, values map[string]string) map[string]string {
-	if values == nil {
-		return nil
-	}
-	hidden := make(map[string]string, len(values))
-	for name, v := range values {
-		hidden[name] = m.String(v)
-	}
-	return hidden
-}
-
 // hideTransition hides secrets in what a transition says in words.
 func hideTransition(t *wire.Transition, m *mask.Masker) {
 	t.Detail = m.String(t.Detail)
 	if t.Outcome != nil { // it is of TransitionOf, nobody else's
-		t.Outcome.Detail, t.Outcome.Values = m.String(t.Outcome.Detail), hideValues(m, t.Outcome.Values)
+		t.Outcome.Detail, t.Outcome.Values = m.String(t.Outcome.Detail), runs.HideValues(m, t.Outcome.Values)
 	}
 }
 
@@ -164,13 +123,6 @@ func (s *server) event(ctx context.Context, id run.ID, t *run.Transition) wire.T
 		e.Outcome.Detail, e.Outcome.Values = e.Detail, nil
 	}
 	return e
-}
-
-// hideDecisions hides secrets in what explains a run.
-func hideDecisions(all []runs.Decision, m *mask.Masker) {
-	for i := range all {
-		all[i].Sentence = m.String(all[i].Sentence)
-	}
 }
 
 // hideProblems returns what is wrong with a workflow without its secrets.

@@ -56,7 +56,11 @@ func (s *server) shown(ctx context.Context, r store.Run) (runs.Details, *mask.Ma
 	if err != nil {
 		return d, nil, err
 	}
-	hideView(&d.View, m)
+	d.Hide(m)
+	d.View.Log = m.String(d.View.Log)
+	for i := range d.View.Jobs {
+		d.View.Jobs[i].Log = m.String(d.View.Jobs[i].Log)
+	}
 	return d, m, nil
 }
 
@@ -293,7 +297,7 @@ type explainOut struct{ Body wire.Explanation }
 
 // explain says why each thing happened.
 func (s *server) explain(ctx context.Context, in *explainIn) (*explainOut, error) {
-	d, m, err := s.shown(ctx, runOf(ctx))
+	d, _, err := s.shown(ctx, runOf(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -311,8 +315,6 @@ func (s *server) explain(ctx context.Context, in *explainIn) (*explainOut, error
 	if out.Decisions = runs.Explain(d, out.Job); out.Decisions == nil {
 		out.Decisions = []runs.Decision{}
 	}
-	hideDecisions(out.Decisions, m)
-	hideDecisions(out.Failures, m)
 	return &explainOut{out}, nil
 }
 

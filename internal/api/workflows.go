@@ -8,7 +8,6 @@ import (
 	"github.com/executionerhq/executioner/internal/access"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -227,31 +226,8 @@ func (s *server) diff(ctx context.Context, in *diffIn) (*diffOut, error) {
 			return nil, err
 		}
 	}
-	d := workflow.Compare(sides[0], sides[1])
-	m := mask.New(append(runs.Secrets(sides[0], s.Environ, nil), runs.Secrets(sides[1], s.Environ, nil)...))
-	hideFields(d.Fields, m)
-	for i := range d.Changed {
-		hideFields(d.Changed[i].Fields, m)
-	}
+	d := runs.CompareHidden(sides[0], sides[1], s.Environ)
 	return &diffOut{wire.Difference{Name: in.Workflow, From: in.From, To: in.To, Difference: d}}, nil
-}
-
-// hideFields hides secrets in changed fields: all of those that are named like one, and in
-// others what is one elsewhere.
-func hideFields(fields []workflow.FieldChange, m *mask.Masker) {
-	for i := range fields {
-		f := &fields[i]
-		f.Old, f.New = m.String(f.Old), m.String(f.New)
-		_, name, ok := strings.Cut(f.Field, ".")
-		if !ok || !mask.SecretName(name) {
-			continue
-		}
-		for _, value := range []*string{&f.Old, &f.New} {
-			if *value != "" {
-				*value = mask.Replacement
-			}
-		}
-	}
 }
 
 type enableIn struct {

@@ -111,7 +111,7 @@ func (c *command) awaitJobs(ctx context.Context, s Runs, id run.ID, jobs []run.J
 		return err
 	}
 	if c.json {
-		if err := c.maskView(&d); err != nil {
+		if err := c.maskView(ctx, s, &d); err != nil {
 			return err
 		}
 		c.printJSON(c.Out, &d.View)

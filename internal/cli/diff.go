@@ -11,6 +11,7 @@ import (
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
@@ -76,7 +77,7 @@ func (c *command) diff(cmd *cobra.Command, oldRef, newRef, format string) error 
 	}
 	v := diffJSON{Old: oldRef, New: newRef}
 	v.Renamed = renames(before, after)
-	v.Difference = workflow.Compare(withNames(before, v.Renamed), after)
+	v.Difference = runs.CompareHidden(withNames(before, v.Renamed), after, c.jobEnviron())
 	v.Equal = v.Empty() && len(v.Renamed) == 0
 	switch {
 	case c.json:

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/local"
 	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
@@ -90,9 +89,10 @@ func (c *command) showEnv(file string, job run.JobID, env []string) error {
 	for n := range shown {
 		shown[n] = mask.Replacement
 	}
-	resolved := workflow.ResolveEnv(wf.WithSecrets(shown), i, c.jobEnviron(), overrides)
+	wf = wf.WithSecrets(shown)
+	resolved := workflow.ResolveEnv(wf, i, c.jobEnviron(), overrides)
 	v := envJSON{
-		Application: wf.Application, Job: wf.Jobs[i].ID, Variables: hidden(resolved),
+		Application: wf.Application, Job: wf.Jobs[i].ID, Variables: hidden(resolved, c.masking(wf, overrides)),
 		Warnings: append([]string{}, resolved.Warnings...), Added: addedVariables(),
 	}
 	if c.json {
@@ -115,9 +115,8 @@ func chosenJob(wf *workflow.Workflow, file string, job run.JobID) (int, error) {
 	}
 }
 
-// hidden returns the variables without secrets.
-func hidden(env workflow.Environment) []variable {
-	masker := local.Masker(env)
+// hidden returns the variables without secrets: masker hides those of the whole workflow.
+func hidden(env workflow.Environment, masker *mask.Masker) []variable {
 	vars := make([]variable, len(env.Vars))
 	for i, v := range env.Vars {
 		vars[i] = variable{ResolvedVar: v, Secret: mask.SecretName(v.Name) || env.IsSecret(v.Name)}
@@ -162,7 +161,7 @@ func (c *command) printEnvironment(w io.Writer, a runs.Attempt, job run.JobID) {
 	}
 	env := workflow.ResolveEnv(a.Workflow, i, c.jobEnviron(), a.Options.Env)
 	p := c.paint()
-	for _, v := range hidden(env) {
+	for _, v := range hidden(env, c.masking(a.Workflow, a.Options.Env)) {
 		fmt.Fprintf(w, "  %s %s=%s  %s\n", p.dim("│"), oneLine(v.Name), oneLine(v.Value), p.dim("("+v.Origin+")"))
 	}
 }

@@ -68,7 +68,7 @@ func (c *command) show(ctx context.Context, e execution, shown reporter) {
 	if err != nil {
 		fmt.Fprintf(c.Err, "warning: the run's log can't be written: %v\n", err)
 	}
-	takenUp := e.About().TakenUp
+	takenUp, veiled := e.About().TakenUp, c.veil(e.About())
 	flush := func() {
 		shown.flush()
 		if log != nil {
@@ -79,7 +79,7 @@ func (c *command) show(ctx context.Context, e execution, shown reporter) {
 		if err != nil {
 			break
 		}
-		shown.add(&t)
+		shown.add(veiled(&t))
 		switch {
 		case log == nil:
 		case takenUp != nil && t.Seq < takenUp.Seq:
@@ -134,7 +134,7 @@ func (c *command) conclude(ctx context.Context, s Runs, e execution, v view, sum
 	if err != nil {
 		return err
 	}
-	if err := c.maskView(&d); err != nil {
+	if err := c.maskView(ctx, s, &d); err != nil {
 		return err
 	}
 	if v.json {

@@ -130,7 +130,7 @@ func (c *command) graphOf(cmd *cobra.Command, file, ref string) (*graph.Graph, e
 		if err != nil {
 			return nil, err
 		}
-		return graph.Of(wf, nil), nil
+		return graph.Of(c.veiled(wf, nil), nil), nil
 	}
 	var g *graph.Graph
 	err := c.using(cmd, func(ctx context.Context, s Runs) error {
@@ -138,7 +138,7 @@ func (c *command) graphOf(cmd *cobra.Command, file, ref string) (*graph.Graph, e
 		if err != nil {
 			return err
 		}
-		g = graph.Of(d.Workflow, results(&d))
+		g = graph.Of(c.veiled(d.Workflow, nil), results(&d))
 		return nil
 	})
 	return g, err

@@ -82,6 +82,7 @@ func (c *command) plan(cmd *cobra.Command, file string, f *planFlags) error {
 		return err
 	}
 	told := c.foresee(cmd.Context(), p)
+	p.Workflow = c.veiled(p.Workflow, p.Options.Env)
 	if c.json {
 		c.printJSON(c.Out, planView(p, told))
 		return nil

@@ -142,9 +142,10 @@ func (c *command) reproOf(ctx context.Context, ref string, job run.JobID, f *rep
 }
 
 func (c *command) reproView(src *repro.Source, command *repro.Command) *reproJSON {
+	masker := c.masking(src.Workflow, src.Env)
 	return &reproJSON{
 		Run: src.Task.Run, Attempt: src.Task.Attempt, Try: src.Task.Try, Job: src.Task.Job,
-		Dir: command.Dir, Command: c.masking(src.Workflow, src.Env)(src.Job).String(src.Workflow.Jobs[src.Job].Command), Variables: hidden(src.Environment(c.jobEnviron())),
+		Dir: command.Dir, Command: masker.String(src.Workflow.Jobs[src.Job].Command), Variables: hidden(src.Environment(c.jobEnviron()), masker),
 		Inherited: append([]string{}, command.Inherited...), Secrets: append([]string{}, command.Secrets...), Marker: command.Marker,
 	}
 }

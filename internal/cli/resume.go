@@ -131,7 +131,7 @@ func (c *command) current(ctx context.Context, s Runs, r store.Run, file string)
 	if opt.Imported { // what was never recorded has not changed
 		known = history.Comparable(wf, stored)
 	}
-	diff := workflow.Compare(stored, known)
+	diff := runs.CompareHidden(stored, known, c.jobEnviron())
 	if diff.Empty() {
 		fmt.Fprintf(c.Err, "%s is as it was when run %d began\n", name(file), r.ID)
 		return wf, nil

@@ -54,7 +54,7 @@ func (c *command) details(ctx context.Context, s Runs, ref string) (runs.Details
 	if err != nil {
 		return d, err
 	}
-	return d, c.maskView(&d)
+	return d, c.maskView(ctx, s, &d)
 }
 
 func (c *command) showRun(ctx context.Context, s Runs, ref string, all bool) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/executionerhq/executioner/internal/api"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/runs"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
 )
@@ -106,7 +107,7 @@ func (h *workflowsHere) DiffWorkflow(ctx context.Context, name string, from, to 
 			return out, err
 		}
 	}
-	out.Difference = workflow.Compare(sides[0], sides[1])
+	out.Difference = runs.CompareHidden(sides[0], sides[1], h.c.jobEnviron())
 	return out, nil
 }
 

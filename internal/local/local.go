@@ -30,6 +30,9 @@ type Config struct {
 	Environ []string
 	// Overrides win over every other variable.
 	Overrides []workflow.Var
+	// Secrets returns what is secret in the whole workflow: what one job keeps secret another's
+	// log may have. It is asked for the first task. Nil: each job hides what is its own alone.
+	Secrets func() []string
 	// Scope is put before the task id in EXECUTIONER_TASK, so that runs of different
 	// databases are told apart.
 	Scope string
@@ -46,6 +49,7 @@ type Config struct {
 type Runner struct {
 	cfg    Config
 	env    func() *workflow.Resolver // made for the first task: many runs wait for long until they have one
+	secret func() []string           // of the whole workflow; made with env
 	shared environment               // of jobs without variables of their own
 	once   sync.Once                 // makes shared, for the first of them
 	tasks  sync.WaitGroup
@@ -62,13 +66,26 @@ func New(cfg Config) *Runner {
 		env: sync.OnceValue(func() *workflow.Resolver {
 			return workflow.NewResolver(cfg.Workflow, cfg.Environ, cfg.Overrides)
 		}),
+		secret: sync.OnceValue(func() []string { return shared(cfg.Secrets) }),
 		active: make(map[run.TaskID]*task),
 		output: make(map[run.TaskID]string),
 	}
 }
 
-// Masker hides the values of an environment's secret variables.
-func Masker(env workflow.Environment) *mask.Masker { return mask.New(secrets(env)) }
+// mostShared is how many secrets of the whole workflow are hidden in each job's log: to look
+// for many takes time and memory for each of the jobs.
+const mostShared = 1000
+
+// shared returns the secrets that all jobs hide: none when they are too many.
+func shared(known func() []string) []string {
+	if known == nil {
+		return nil
+	}
+	if all := known(); len(all) <= mostShared {
+		return all
+	}
+	return nil
+}
 
 // secrets are the values of an environment's secret variables.
 func secrets(env workflow.Environment) []string {
@@ -175,7 +192,7 @@ func (t *task) spec(command string, args []string, env environment) (keeper.Spec
 		Env: r.own(t.ID), Setting: env.setting,
 	}
 	if env.setting == nil {
-		s.Env, s.Secrets = slices.Concat(env.list, s.Env), env.secrets
+		s.Env, s.Secrets = slices.Concat(env.list, s.Env), env.unseen
 	}
 	switch {
 	case len(args) > 0:
@@ -214,27 +231,38 @@ func (r *Runner) own(id run.TaskID) []string {
 // environment is a job's environment in the forms in which it is needed.
 type environment struct {
 	workflow.Environment
-	list    []string // NAME=value; not to be changed
-	secrets []string
-	masker  *mask.Masker
-	setting *keeper.Setting // list and secrets, when many tasks share them
+	list    []string        // NAME=value; not to be changed
+	secrets []string        // of its own,
+	masker  *mask.Masker    // which hides these, also in what the job hands on
+	unseen  []string        // secrets, and those of the whole workflow,
+	veil    *mask.Masker    // which hides these in what people read
+	setting *keeper.Setting // list and unseen, when many tasks share them
 }
 
 // resolve returns the environment of a task.
 func (r *Runner) resolve(t engine.Task) environment {
 	j := r.job(&t)
 	if !r.env().SharedBy(j) {
-		return newEnvironment(r.env().ResolveJob(j))
+		return r.newEnvironment(r.env().ResolveJob(j))
 	}
 	r.once.Do(func() {
-		r.shared = newEnvironment(r.env().ResolveJob(j))
-		r.shared.setting = &keeper.Setting{Env: r.shared.list, Secrets: r.shared.secrets}
+		r.shared = r.newEnvironment(r.env().ResolveJob(j))
+		r.shared.setting = &keeper.Setting{Env: r.shared.list, Secrets: r.shared.unseen}
 	})
 	return r.shared
 }
 
-func newEnvironment(env workflow.Environment) environment {
-	return environment{Environment: env, list: env.List(), secrets: secrets(env), masker: Masker(env)}
+func (r *Runner) newEnvironment(env workflow.Environment) environment {
+	e := environment{Environment: env, list: env.List(), secrets: secrets(env)}
+	e.masker = mask.New(e.secrets)
+	e.unseen, e.veil = e.secrets, e.masker
+	if known := r.secret(); len(known) > 0 {
+		e.unseen = slices.Concat(known, e.secrets)
+		slices.Sort(e.unseen)
+		e.unseen = slices.Compact(e.unseen)
+		e.veil = mask.New(e.unseen)
+	}
+	return e
 }
 
 // Inherited returns an environment without the variables that tell a job who it is: a

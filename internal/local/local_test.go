@@ -184,6 +184,40 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestSecretsOfOtherJobs has what another job keeps secret in a log and in what is said of the
+// job, and leaves what it hands on as it is: other jobs work with that.
+func TestSecretsOfOtherJobs(t *testing.T) {
+	others := []string{"geheim-other"}
+	for range 1000 { // which is all that are looked for
+		others = append(others, "x")
+	}
+	for _, tt := range []struct {
+		name   string
+		others []string
+		want   string
+	}{
+		{"some", others[:1], "*** ***"},
+		{"too many", others, "geheim-other ***"},
+	} {
+		for _, own := range [][]workflow.Var{nil, {{Name: "OWN", Value: "x"}}} { // shared with other jobs, and not
+			wf := flow(t, "echo geheim-other $APP_TOKEN; echo v=geheim-other >$EXECUTIONER_OUTPUT")
+			wf.Env = []workflow.Var{{Name: "APP_TOKEN", Value: "geheim-app"}}
+			wf.Jobs[0].Env = own
+			wf.Jobs[0].PostChecks = []workflow.Check{{Name: "check_file_exists", Params: map[string]any{"path": "/geheim-other"}}}
+			w := newWorld(t, wf, func(c *local.Config) { c.Secrets = func() []string { return tt.others } })
+			o := w.execute(1)
+			hidden := strings.Contains(tt.want, "geheim") == strings.Contains(o.Detail, "geheim")
+			if log := w.log(); !strings.Contains(log, "\n"+tt.want+"\n") || !hidden || strings.Contains(log, "geheim") != strings.Contains(tt.want, "geheim") {
+				t.Errorf("%s: %+v\n%s", tt.name, o, log)
+			}
+			wf.Jobs[0].PostChecks = nil
+			if o := w.execute(2); o.Values != `{"v":"geheim-other"}` {
+				t.Errorf("%s: it handed on %s", tt.name, o.Values)
+			}
+		}
+	}
+}
+
 // TestSecretInTwoWrites has a secret whose first half is read, and could have been
 // written, before the second half is there.
 func TestSecretInTwoWrites(t *testing.T) {

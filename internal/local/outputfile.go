@@ -125,5 +125,5 @@ func (t *task) fill() (env environment, missing string) {
 	if len(known) == 0 {
 		return r.resolve(t.Task), missing
 	}
-	return newEnvironment(r.env().FilledJob(t.job, known)), missing
+	return r.newEnvironment(r.env().FilledJob(t.job, known)), missing
 }

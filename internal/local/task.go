@@ -147,7 +147,7 @@ func (t *task) execute() run.Outcome {
 }
 
 func (t *task) masked(o run.Outcome, env environment) run.Outcome {
-	o.Detail = env.masker.String(o.Detail)
+	o.Detail = env.veil.String(o.Detail)
 	return o
 }
 
@@ -166,7 +166,7 @@ func (t *task) notes(env environment) []keeper.Note {
 // before makes the pre-checks. It returns an outcome when the command is not to run.
 func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 	began := time.Now()
-	log, err := t.openLog(env.masker)
+	log, err := t.openLog(env.veil)
 	if log == nil {
 		return t.unopened(err)
 	}
@@ -184,7 +184,7 @@ func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 	case !stopped:
 		o = run.Failure(run.PrecheckFailed, detail)
 	}
-	o = endLog(log, o, time.Since(began), env.masker)
+	o = endLog(log, o, time.Since(began), env.veil)
 	return &o
 }
 
@@ -239,7 +239,7 @@ func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outc
 	if o.Reason == run.StartFailed && r.To < 0 {
 		return o // it has no log
 	}
-	log, err := t.openLog(env.masker)
+	log, err := t.openLog(env.veil)
 	if log == nil {
 		if o.State == run.Success && len(t.job.PostChecks) > 0 { // it did run, and nobody can say that it is good
 			t.disapprove(&o, fmt.Sprintf("its log can't be written: %v", err))
@@ -253,7 +253,7 @@ func (t *task) after(env environment, r keeper.Result, began time.Time) run.Outc
 		}
 		t.remember(&o, env, log)
 	}
-	return endLog(log, o, time.Since(began), env.masker)
+	return endLog(log, o, time.Since(began), env.veil)
 }
 
 // dir is where the job works.

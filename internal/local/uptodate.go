@@ -85,7 +85,7 @@ func (r *Runner) Foresee(ctx context.Context, job int) (text string, runs, known
 	env := r.resolve(t.Task)
 	look, last, err := t.decide(env)
 	if err != nil || look.why != "" {
-		return env.masker.String(look.why), true, true, err
+		return env.veil.String(look.why), true, true, err
 	}
 	return unchanged(last), false, true, nil
 }
@@ -204,7 +204,7 @@ func without(value string, secrets []string) string {
 // noteUpToDate tells in the job's log that it did not run. A log that can't be written is
 // no reason to run it.
 func (t *task) noteUpToDate(env environment, o run.Outcome) {
-	log, _ := t.openLog(env.masker)
+	log, _ := t.openLog(env.veil)
 	if log == nil {
 		return
 	}

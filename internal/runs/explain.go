@@ -51,7 +51,7 @@ func Explain(d Details, job run.JobID) []Decision {
 	if waiting := e.waiting(job); waiting != "" {
 		told = append(told, Decision{Attempt: d.View.Attempt, At: time.Now().UTC(), Job: job, Sentence: waiting})
 	}
-	return told
+	return d.hide(told)
 }
 
 // ExplainFailures tells of each job that did not succeed the decision by which that
@@ -77,7 +77,7 @@ func ExplainFailures(d Details) []Decision {
 			told = append(told, *decision)
 		}
 	}
-	return told
+	return d.hide(told)
 }
 
 func markedSentence(o run.Override) string {

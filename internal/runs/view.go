@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/executionerhq/executioner/internal/joblog"
+	"github.com/executionerhq/executioner/internal/mask"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -124,6 +125,7 @@ type Details struct {
 	Loaded   *workflow.Workflow // without them, as it is stored
 	Attempts []store.Attempt
 	History  History
+	hidden   *mask.Masker // what Explain hides: see Hide
 }
 
 // Options returns how the latest attempt was asked to run.
@@ -168,6 +170,7 @@ func (s *Service) List(ctx context.Context, f store.Filter) ([]View, error) {
 	views := make([]View, len(found))
 	for i := range found {
 		views[i] = Row(found[i])
+		s.hideRow(ctx, found[i], &views[i])
 		if err == nil {
 			views[i].Interrupted, err = s.shownInterrupted(ctx, found[i])
 		}

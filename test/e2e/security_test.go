@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -114,4 +115,95 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Errorf("%d logs, %v", logs, err)
 	}
 	contains(t, "log", p.read(p.log("secrets", "fails")), "\n*** *** *** ***\n***\n")
+}
+
+// What one job keeps secret stands in the texts of another: its command, its output, its
+// condition, what it hands on, what is said of it.
+func TestSecretsOfAnotherJobAreNowhere(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	jobs := func(more string) []job {
+		return []job{
+			{"id": "holds", "command": "true", "env_variables": map[string]string{"OWN_KEY": "geheim-own", "NEXT_TOKEN": "geheim-next" + more}},
+			{
+				"id": "says", "command": "echo geheim-own" + more + " | tee /dev/stderr; echo v=geheim-own > $EXECUTIONER_OUTPUT; exit 3", "description": "geheim-own",
+				"env_variables": map[string]string{"TEXT": "geheim-own" + more}, "pre_checks": []any{map[string]any{"name": "command", "params": map[string]any{"command": "echo geheim-own"}}},
+			},
+			{"id": "checked", "command": "true", "pre_checks": []any{map[string]any{"name": "check_file_exists", "params": map[string]any{"path": "geheim-own"}}}},
+			{"id": "never", "command": "true", "when": "'geheim-own' == ''"},
+			{"id": "good", "command": "echo v=geheim-own > $EXECUTIONER_OUTPUT; echo geheim-own", "description": "geheim-own"},
+		}
+	}
+	file := p.flow("other", map[string]any{"continue_on_error": true}, jobs("")...)
+	next := p.flow("next", map[string]any{"continue_on_error": true, "application_name": "other"}, jobs("-2")...)
+	for _, args := range [][]string{
+		{"run", file, "--verbose"},
+		{"run", file, "--json"},
+		{"resume", "1", "--from", "says", "--visible"},
+		{"resume", "1", "--with-current", "--file", next, "--from", "says"},
+		{"diff", file, next},
+		{"diff", file, next, "--json"},
+		{"diff", "run:2", next, "--format", "markdown"},
+	} {
+		r := p.run(args...)
+		lacks(t, "output of "+args[0], r.out+r.err, "geheim")
+		if r.code != 1 {
+			t.Errorf("%v: %d %s", args, r.code, r.err)
+		}
+	}
+	for _, args := range [][]string{
+		{"workflow", "register", file, "--name", "other"},
+		{"workflow", "register", next, "--name", "other", "--json"},
+		{"mark-success", "1", "says", "--note", "it said geheim-own"},
+		{"runs", "show", "1"},
+		{"runs", "show", "1", "--all"},
+		{"runs", "show", "1", "--json"},
+		{"runs", "show", "1", "--critical-path"},
+		{"runs", "list"},
+		{"runs", "list", "--json"},
+		{"explain", "1", "says"},
+		{"explain", "1", "never", "--json"},
+		{"explain", "2", "checked"},
+		{"explain", "1"},
+		{"logs", "1"},
+		{"logs", "1", "says"},
+		{"logs", "2", "good"},
+		{"plan", file},
+		{"plan", "--resume", "1", "--json"},
+		{"graph", file},
+		{"graph", "--run", "1"},
+		{"graph", file, "--json"},
+		{"env", file, "--job", "says"},
+		{"env", file, "--job", "says", "--json"},
+		{"show", file},
+		{"show", file, "--origin", "--json"},
+		{"repro", "1", "says", "--json"},
+		{"simulate", file},
+		{"stats"},
+		{"stats", "--json"},
+		{"workflow", "versions", "other", "--json"},
+		{"audit", "list", "--json"},
+	} {
+		r := p.run(args...)
+		lacks(t, "output of "+strings.Join(args, " "), r.out+r.err, "geheim")
+		if r.code != 0 {
+			t.Errorf("%v: %d %s %s", args, r.code, r.out, r.err)
+		}
+	}
+	r := p.run("workflow", "diff", "other", "1", "2").ends(t, 1)
+	lacks(t, "workflow diff", r.out+r.err, "geheim")
+	contains(t, "workflow diff", r.out, "***")
+	contains(t, "values", p.run("runs", "show", "2", "--json").ends(t, 0).out, `"values":{"v":"***"}`)
+	err := filepath.WalkDir(p.path("logs"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		lacks(t, path, string(b), "geheim")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	contains(t, "log", p.read(p.log("other", "good")), "\n***\n")
 }
