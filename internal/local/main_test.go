@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -59,8 +60,9 @@ func flow(t *testing.T, command string) *workflow.Workflow {
 // world is a runner of run 7 with a real host.
 type world struct {
 	*local.Runner
-	t  *testing.T
-	wf *workflow.Workflow
+	t    *testing.T
+	wf   *workflow.Workflow
+	done func() // ends the runner and its host, once
 }
 
 func newWorld(t *testing.T, wf *workflow.Workflow, change ...func(*local.Config)) *world {
@@ -78,11 +80,12 @@ func newWorld(t *testing.T, wf *workflow.Workflow, change ...func(*local.Config)
 		f(&cfg)
 	}
 	w := &world{Runner: local.New(cfg), t: t, wf: wf}
-	t.Cleanup(func() {
+	w.done = sync.OnceFunc(func() {
 		if err := errors.Join(w.Close(true), w.Close(true), host.Close()); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(w.done)
 	return w
 }
 

@@ -61,6 +61,7 @@ func (h *history) try(l store.Lease, try int) run.Outcome {
 		c.Run, c.Past = l.Run, runs.NewPast(h, "app", nil)
 		h.change(c)
 	})
+	defer w.done() // a second host in one program takes this one's processes for orphans
 	ended := make(chan run.Outcome, 1)
 	task := run.TaskID{Run: l.Run, Attempt: 1, Job: "a", Try: try}
 	w.Start(engine.Task{ID: task, Of: 2}, func(o run.Outcome) { ended <- o })
