@@ -26,6 +26,7 @@ func TestFields(t *testing.T) {
 		"secret": reflect.TypeFor[Secret](), "rule": reflect.TypeFor[Rule](), "program": reflect.TypeFor[Program](),
 		"foreach": reflect.TypeFor[Foreach](), "plugin": reflect.TypeFor[Plugin](),
 		"schedule": reflect.TypeFor[Schedule](), "days": reflect.TypeFor[Days](),
+		"trigger": reflect.TypeFor[Trigger](), "webhook": reflect.TypeFor[Webhook](), "files": reflect.TypeFor[Files](), "key": reflect.TypeFor[Key](),
 	}
 	known := workflow.FieldNames()
 	if len(known) != len(objects) {
@@ -72,6 +73,12 @@ func full() Workflow {
 			Calendars: &Days{Include: []string{"some"}, Exclude: []string{"file"}}, Jitter: "5m", Overlap: "queue", MaxQueued: new(3),
 			CatchUp: "all", CatchUpMax: new(5), CatchUpWithin: "6h", Params: map[string]any{"day": "today"}, Paused: new(true),
 		}, {Name: "often", Every: "15m"}, {Name: "once", At: "2026-12-01T02:00"}},
+		Triggers: []Trigger{{
+			Name: "pushed", Description: "d", Webhook: &Webhook{Secret: &Key{Env: "HOOK"}, Signature: "executioner", Within: "5m", Fields: map[string]string{"day": "head.day"}},
+			Overlap: "queue", MaxQueued: new(3), Params: map[string]any{"all": []string{"x"}}, Paused: new(true),
+		}, {Name: "hub", Webhook: &Webhook{Secret: &Key{File: "key"}, Signature: "github"}}, {
+			Name: "arrived", Files: &Files{Pattern: "inbox/*.csv", Settle: "10s", Every: "5s", Param: "all"},
+		}, {Name: "marked", Files: &Files{Pattern: "inbox/*", Done: ".done"}}},
 		Calendars:         map[string]Calendar{"some": DaysOf("2026-12-25", "12-31", "2026-08-01..2026-08-31"), "file": DaysIn(os.DevNull)},
 		DependencyPlugins: []Plugin{{Name: "p", Path: "p.py"}},
 		Jobs: []Job{

@@ -67,10 +67,17 @@ func TestRequests(t *testing.T) {
 		`POST /api/v1/schedules/a/b/backfill {"from":"2026-01-01","concurrency":4}`: func(ctx context.Context, c *Client) error {
 			return second(c.Backfill(ctx, "a/b", BackfillRange{From: "2026-01-01", Concurrency: 4}))
 		},
-		`GET /api/v1/session `:                       func(ctx context.Context, c *Client) error { return second(c.WhoAmI(ctx)) },
-		`PUT /api/v1/password {"old":"a","new":"b"}`: func(ctx context.Context, c *Client) error { return c.ChangePassword(ctx, "a", "b") },
-		`GET /api/v1/users `:                         func(ctx context.Context, c *Client) error { return second(c.Users(ctx)) },
-		`GET /api/v1/users/ann `:                     func(ctx context.Context, c *Client) error { return second(c.User(ctx, "ann")) },
+		`GET /api/v1/triggers `:                func(ctx context.Context, c *Client) error { return second(c.Triggers(ctx)) },
+		`GET /api/v1/triggers/file:a.yaml/in `: func(ctx context.Context, c *Client) error { return second(c.Trigger(ctx, "file:a.yaml/in")) },
+		`GET /api/v1/triggers/a/b/arrivals?limit=2&since=2026-01-31T12%3A00%3A00Z `: func(ctx context.Context, c *Client) error {
+			return second(c.Arrivals(ctx, "a/b", TimesFilter{Since: at, Limit: 2}))
+		},
+		`POST /api/v1/triggers/a/b/pause {"why":"x"}`: func(ctx context.Context, c *Client) error { return second(c.PauseTrigger(ctx, "a/b", "x")) },
+		`POST /api/v1/triggers/a/b/resume `:           func(ctx context.Context, c *Client) error { return second(c.ResumeTrigger(ctx, "a/b")) },
+		`GET /api/v1/session `:                        func(ctx context.Context, c *Client) error { return second(c.WhoAmI(ctx)) },
+		`PUT /api/v1/password {"old":"a","new":"b"}`:  func(ctx context.Context, c *Client) error { return c.ChangePassword(ctx, "a", "b") },
+		`GET /api/v1/users `:                          func(ctx context.Context, c *Client) error { return second(c.Users(ctx)) },
+		`GET /api/v1/users/ann `:                      func(ctx context.Context, c *Client) error { return second(c.User(ctx, "ann")) },
 		`POST /api/v1/users {"name":"ann","grants":[{"role":"viewer","application":"a"}]}`: func(ctx context.Context, c *Client) error {
 			return second(c.AddUser(ctx, NewUser{Name: "ann", Grants: []Grant{{Role: RoleViewer, Application: "a"}}}))
 		},

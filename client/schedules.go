@@ -25,7 +25,7 @@ type (
 	Backfilled = wire.Backfilled
 )
 
-// TimesFilter selects what became of a schedule's times. Zero fields select all.
+// TimesFilter selects what became of a schedule's times, or of what arrived by a trigger. Zero fields select all.
 type TimesFilter struct {
 	Since, Before time.Time // expected at or after; expected before
 	Limit         int       // 0: 100
@@ -50,16 +50,7 @@ func (c *Client) Schedule(ctx context.Context, id string) (KnownSchedule, error)
 
 // ScheduledTimes returns what became of a schedule's times, the latest first.
 func (c *Client) ScheduledTimes(ctx context.Context, id string, f TimesFilter) (ScheduledTimes, error) {
-	q := url.Values{}
-	for name, at := range map[string]time.Time{"since": f.Since, "before": f.Before} {
-		if !at.IsZero() {
-			q.Set(name, at.UTC().Format(time.RFC3339Nano))
-		}
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return get[ScheduledTimes](ctx, c, q, ofSchedule(id, "times")...)
+	return get[ScheduledTimes](ctx, c, f.query(), ofSchedule(id, "times")...)
 }
 
 // PauseSchedule has a schedule's times skipped until ResumeSchedule.

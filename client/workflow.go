@@ -55,6 +55,8 @@ type Workflow struct {
 	InheritShellEnv Inherit `json:"inherit_shell_env,omitzero" yaml:"inherit_shell_env,omitzero"`
 	// When the workflow is to be run by itself.
 	Schedules []Schedule `json:"schedules,omitzero" yaml:"schedules,omitzero"`
+	// What it is run by when it arrives.
+	Triggers []Trigger `json:"triggers,omitzero" yaml:"triggers,omitzero"`
 	// Sets of days that schedules speak of, by name.
 	Calendars map[string]Calendar `json:"calendars,omitzero" yaml:"calendars,omitzero"`
 	// Values that a run is given, by name. Jobs see them as variables.

@@ -22,7 +22,7 @@ const (
 func (s *server) accountRows(get, post, put, del string) []route {
 	const patch = http.MethodPatch
 	rows := []route{
-		{method: post, path: prefix + "/login", id: "login", summary: "Begin a session", public: true, class: login, plain: s.login, kind: "application/json", takes: wire.Login{}},
+		{method: post, path: prefix + "/login", id: "login", summary: "Begin a session", public: true, class: login, plain: s.login, kind: "application/json", gives: wire.Session{}, takes: wire.Login{}},
 		{method: post, path: prefix + "/logout", id: "logout", summary: "End the session", action: access.TokenOwn, plain: s.logout, kind: "text/plain"},
 		{method: get, path: prefix + "/session", id: "session", summary: "Say who asks and what they may do", action: access.TokenOwn, typed: typed(s, s.whoami)},
 		{method: put, path: prefix + "/password", id: "change-password", summary: "Change one's own password", action: access.TokenOwn, class: login, typed: typed(s, s.changePassword)},

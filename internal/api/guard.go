@@ -270,7 +270,7 @@ func (s *server) bodyLimit(row *route) int64 {
 		return s.Limits.WorkflowBytes
 	case row.method == http.MethodGet:
 		return 0
-	case row.public:
+	case row.public && !row.hook:
 		return min(publicBytes, s.Limits.BodyBytes)
 	}
 	return s.Limits.BodyBytes

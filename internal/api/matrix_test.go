@@ -61,7 +61,11 @@ func needs() map[string]need {
 		"GET /api/v1/schedules/{workflow}/{schedule}/times": viewer, "GET /api/v1/schedules/{workflow}/{schedule}/backfill": viewer,
 		"POST /api/v1/schedules/{workflow}/{schedule}/pause": author, "POST /api/v1/schedules/{workflow}/{schedule}/resume": author,
 		"POST /api/v1/schedules/{workflow}/{schedule}/run": operator, "POST /api/v1/schedules/{workflow}/{schedule}/backfill": operator,
-		"GET /api/v1/statistics": viewer,
+		"GET /api/v1/triggers": viewer, "GET /api/v1/triggers/{workflow}/{trigger}": viewer,
+		"GET /api/v1/triggers/{workflow}/{trigger}/arrivals": viewer,
+		"POST /api/v1/triggers/{workflow}/{trigger}/pause":   author, "POST /api/v1/triggers/{workflow}/{trigger}/resume": author,
+		"POST /hooks/{workflow}/{trigger}": anybody, // who signs it, which is tested by itself
+		"GET /api/v1/statistics":           viewer,
 		"GET /metrics":           observer, "GET /metrics.json": observer, "GET /debug/pprof/profile": admin, "GET /debug/pprof/{profile}": admin,
 	}
 }
@@ -161,7 +165,7 @@ func (s *site) identities() []identity {
 func (s *site) request(row api.Row) (path string, body any) {
 	flow := s.flow("one", "a: x")
 	path = strings.NewReplacer("{run}", "1", "{job}", "a", "{try}", "1", "{application}", "one", "{user}", "ghost", "{token}", "0",
-		"{workflow}", "nightly", "{version}", "1", "{schedule}", "often").Replace(row.Path)
+		"{workflow}", "nightly", "{version}", "1", "{schedule}", "often", "{trigger}", "pushed").Replace(row.Path)
 	switch row.ID {
 	case "submit", "old-submit", "plan":
 		body = wire.Submit{Flow: wire.Flow{Workflow: "nightly"}}
@@ -202,12 +206,12 @@ func denied(a answer, t *testing.T, id string) bool {
 	case http.StatusTooManyRequests:
 		return lockedOut(a) && id != "login"
 	case http.StatusUnauthorized:
-		return id != "login" && id != "callback"
+		return id != "login" && id != "callback" && id != "deliver"
 	case http.StatusForbidden:
 		return id != "change-password" || a.problem(t).Detail != "the old password is not right"
 	case http.StatusNotFound:
 		d := a.problem(t).Detail
-		return strings.HasPrefix(d, "there is no run") || strings.HasPrefix(d, "no workflow") || strings.HasPrefix(d, "there is no schedule")
+		return strings.HasPrefix(d, "there is no run") || strings.HasPrefix(d, "no workflow") || strings.HasPrefix(d, "there is no schedule") || strings.HasPrefix(d, "there is no trigger")
 	}
 	return false
 }
@@ -243,6 +247,9 @@ func matrixSite(t *testing.T) *site {
 	s.must(s.st.ChangeSchedule(t.Context(), store.ScheduleChange{Schedule: store.Schedule{
 		ID: "nightly/often", Workflow: "nightly", Name: "often", Application: "one", Decided: s.now(),
 	}}))
+	s.must(s.st.ChangeSchedule(t.Context(), store.ScheduleChange{Schedule: store.Schedule{
+		ID: "nightly/pushed", Workflow: "nightly", Name: "pushed", Kind: store.Webhook, Application: "one", Decided: s.now(),
+	}}))
 	return s
 }
 
@@ -269,7 +276,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			continue
 		}
 		path, body := s.request(row)
-		listed := row.ID == "list-workflows" || row.ID == "list-schedules"
+		listed := row.ID == "list-workflows" || row.ID == "list-schedules" || row.ID == "list-triggers"
 		for _, i := range identities {
 			a := i.who.glance(row.Method, path, body, row.Stream)
 			if want := i.allowed(n, listed); denied(a, t, row.ID) == want || a.status >= 500 && row.ID != "login-oidc" {
@@ -337,7 +344,7 @@ func TestPathVariants(t *testing.T) {
 					}
 					a := who.raw(method, v, body)
 					mine := who.header.Get("Authorization") != "" && needs()[row.Method+" "+row.Path] == somebody
-					lists := who.header.Get("Authorization") != "" && (row.ID == "list-workflows" || row.ID == "list-schedules")
+					lists := who.header.Get("Authorization") != "" && (row.ID == "list-workflows" || row.ID == "list-schedules" || row.ID == "list-triggers")
 					if a/100 != 4 && !mine && !lists {
 						t.Errorf("%s %s: got %d", method, v, a)
 					}

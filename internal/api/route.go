@@ -65,6 +65,7 @@ type route struct {
 	object object
 	class  class
 	big    bool // its body has a workflow
+	hook   bool // it is public, and its body may be as large as that of others
 	// Of these two there is one: what registers it with huma, or a plain handler.
 	typed func(huma.API, huma.Operation)
 	plain http.HandlerFunc
@@ -72,6 +73,7 @@ type route struct {
 	query []string // NAME: what it means
 	kind  string   // the media type of the answer
 	takes any      // the body of the request
+	gives any      // the body of the answer, where that is JSON
 }
 
 // changes reports whether the route may change something, so that it belongs into the audit log.
@@ -160,8 +162,8 @@ func (s *server) describe(api huma.API, r *route) {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: means, Schema: text})
 	}
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{r.kind: {Schema: text}}}
-	if r.kind == "application/json" {
-		op.Responses["200"].Content[r.kind].Schema = api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[wire.Session](), true, "Session")
+	if r.gives != nil {
+		op.Responses["200"].Content[r.kind].Schema = api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.gives), true, "")
 	}
 	if r.takes != nil {
 		schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(r.takes), true, "")

@@ -11,11 +11,13 @@ import (
 	"github.com/executionerhq/executioner/internal/schedule"
 	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/trigger"
 )
 
 // Schedules is what decides about schedules here: see scheduler.Scheduler.
 type Schedules interface {
 	Spec(id string) (*schedule.Spec, error)
+	Deliver(ctx context.Context, id string, r trigger.Request) (f store.Firing, existing bool, err error)
 }
 
 var _ Schedules = (*scheduler.Scheduler)(nil)
@@ -45,21 +47,34 @@ type SchedulePath struct {
 // who may not look at it, it is not there.
 func (s *server) scheduleOf(ctx context.Context, in SchedulePath, a access.Action) (store.Schedule, error) {
 	id := scheduler.ID(in.Workflow, in.Schedule)
+	callOf(ctx).object = "schedule " + id
+	return s.keptOf(ctx, id, a, func(kind string) bool { return kind == store.Timed }, store.ErrNoSchedule(id))
+}
+
+// keptOf returns a schedule or trigger of a kind, or the fault that it is not there.
+func (s *server) keptOf(ctx context.Context, id string, a access.Action, is func(kind string) bool, absent error) (store.Schedule, error) {
 	c := callOf(ctx)
-	c.object = "schedule " + id
 	known, _, err := s.History.Schedule(ctx, id)
 	switch {
-	case fault.CodeOf(err) == fault.NotFound:
-		return known, store.ErrNoSchedule(id)
+	case fault.CodeOf(err) == fault.NotFound || err == nil && !is(known.Kind):
+		return store.Schedule{}, absent
 	case err != nil:
 		return known, err
 	}
 	c.application = known.Application
 	if !access.Can(c.who, access.WorkflowRead, known.Application) {
 		c.hidden = true
-		return store.Schedule{}, store.ErrNoSchedule(id)
+		return store.Schedule{}, absent
 	}
 	return known, access.Check(c.who, a, known.Application)
+}
+
+// most is how many rows a page may have when so many are asked for; 0: as many as is usual.
+func (s *server) most(asked int) int {
+	if asked == 0 {
+		asked = 100
+	}
+	return min(asked, s.Limits.MostListed)
 }
 
 type schedulesOut struct{ Body wire.Schedules }
@@ -69,7 +84,7 @@ func (s *server) listSchedules(ctx context.Context, _ *struct{}) (*schedulesOut,
 	all, err := s.History.Schedules(ctx)
 	out := &schedulesOut{wire.Schedules{Schedules: []wire.Schedule{}}}
 	for i := range all {
-		if access.Can(callOf(ctx).who, access.WorkflowRead, all[i].Application) {
+		if all[i].Kind == store.Timed && access.Can(callOf(ctx).who, access.WorkflowRead, all[i].Application) {
 			out.Body.Schedules = append(out.Body.Schedules, wire.ScheduleOf(&all[i]))
 		}
 	}
@@ -103,10 +118,7 @@ func (s *server) scheduledTimes(ctx context.Context, in *timesIn) (*timesOut, er
 	if err != nil {
 		return nil, err
 	}
-	most := min(in.Limit, s.Limits.MostListed)
-	if most == 0 {
-		most = min(100, s.Limits.MostListed)
-	}
+	most := s.most(in.Limit)
 	fs, err := s.History.Firings(ctx, store.FiringFilter{Schedule: known.ID, Since: in.Since, Before: in.Before, Limit: most + 1})
 	out := &timesOut{wire.ScheduledTimes{Times: []wire.ScheduledTime{}}}
 	for i := range fs {

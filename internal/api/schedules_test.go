@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -11,8 +12,10 @@ import (
 	"github.com/executionerhq/executioner/internal/access"
 	"github.com/executionerhq/executioner/internal/api"
 	"github.com/executionerhq/executioner/internal/api/wire"
+	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/schedule"
 	"github.com/executionerhq/executioner/internal/store"
+	"github.com/executionerhq/executioner/internal/trigger"
 )
 
 // hourly decides about all schedules alike: they fire each hour.
@@ -20,6 +23,11 @@ type hourly struct{}
 
 // Spec implements api.Schedules.
 func (hourly) Spec(string) (*schedule.Spec, error) { return &schedule.Spec{Every: time.Hour}, nil }
+
+// Deliver implements api.Schedules: nothing is signed well enough.
+func (hourly) Deliver(context.Context, string, trigger.Request) (store.Firing, bool, error) {
+	return store.Firing{}, false, fault.New(fault.Unauthorized, "the request is not signed")
+}
 
 func scheduleSite(t *testing.T) (*site, time.Time) {
 	s := newSite(t, func(c *api.Config) { c.Schedules = hourly{} })

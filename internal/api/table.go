@@ -62,6 +62,7 @@ func (s *server) table() []route {
 	rows = append(rows, s.insightRows()...)
 	if s.Schedules != nil {
 		rows = append(rows, s.scheduleRows(get, post)...)
+		rows = append(rows, s.triggerRows(get, post)...)
 	}
 	if s.Statistics != nil {
 		rows = append(rows, route{method: get, path: prefix + "/statistics", id: "statistics", summary: "Figures of runs", action: access.StatsRead, object: inHandler, typed: typed(s, s.statistics)})

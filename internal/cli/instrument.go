@@ -11,6 +11,7 @@ import (
 	"github.com/executionerhq/executioner/internal/engine"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/service"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/telemetry"
@@ -91,6 +92,14 @@ func (in *instruments) gauges(runs *service.Service, pools map[string]int) {
 		labels := map[string]string{"pool": name}
 		gauge("executioner_pool_size", "Places of a pool.", labels, func(service.Stats) int { return size })
 		gauge("executioner_pool_used", "Places of a pool that are taken.", labels, func(s service.Stats) int { return s.Tasks.Pools[name].Taken })
+	}
+}
+
+// arrivals adds what arrived by triggers.
+func (in *instruments) arrivals(times *scheduler.Scheduler) {
+	for _, word := range scheduler.Arrivals() {
+		in.metrics.Counter("executioner_arrivals_total", "Requests and files that arrived by triggers, and what became of them.",
+			map[string]string{"decision": word}, func() float64 { return float64(times.Arrived(word)) })
 	}
 }
 

@@ -122,7 +122,7 @@ type group struct {
 func (c *command) groups() []group {
 	return []group{
 		{"Workflow files", []*cobra.Command{c.initCommand(), c.validateCommand(), c.lintCommand(), c.showCommand(), c.paramsCommand(), c.planCommand(), c.envCommand(), c.runCommand()}},
-		{"Tools for workflow files", []*cobra.Command{c.fmtCommand(), c.graphCommand(), c.diffCommand(), c.mergeCommand(), c.extractCommand(), c.convertCommand(), c.migrateCommand(), c.schemaCommand(), c.simulateCommand(), c.scheduleCommand(), c.testCommand()}},
+		{"Tools for workflow files", []*cobra.Command{c.fmtCommand(), c.graphCommand(), c.diffCommand(), c.mergeCommand(), c.extractCommand(), c.convertCommand(), c.migrateCommand(), c.schemaCommand(), c.simulateCommand(), c.scheduleCommand(), c.triggerCommand(), c.testCommand()}},
 		{"Runs", []*cobra.Command{c.runsCommand(), c.statsCommand(), c.logsCommand(), c.explainCommand(), c.reproCommand(), c.resumeCommand(), c.cancelCommand(), c.markCommand()}},
 		{"Service", []*cobra.Command{c.serveCommand(), c.workflowCommand(), c.userCommand(), c.tokenCommand(), c.auditCommand()}},
 		{"Other", []*cobra.Command{c.notifyCommand(), c.incidentCommand(), c.dbCommand(), c.doctorCommand(), c.versionCommand(), c.completionCommand()}},

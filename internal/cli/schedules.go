@@ -42,20 +42,31 @@ type schedulesHere struct {
 
 func (h *schedulesHere) Schedules(ctx context.Context) ([]wire.Schedule, error) {
 	all, err := h.st.Schedules(ctx)
-	out := make([]wire.Schedule, len(all))
+	out := make([]wire.Schedule, 0, len(all))
 	for i := range all {
-		out[i] = wire.ScheduleOf(&all[i])
+		if all[i].Kind == store.Timed {
+			out = append(out, wire.ScheduleOf(&all[i]))
+		}
 	}
 	return out, err
 }
 
-func (h *schedulesHere) Schedule(ctx context.Context, id string) (wire.Schedule, error) {
+// known returns a schedule; a trigger is none.
+func (h *schedulesHere) known(ctx context.Context, id string) (store.Schedule, error) {
 	s, _, err := h.st.Schedule(ctx, id)
+	if err == nil && s.Kind != store.Timed {
+		return s, store.ErrNoSchedule(id)
+	}
+	return s, err
+}
+
+func (h *schedulesHere) Schedule(ctx context.Context, id string) (wire.Schedule, error) {
+	s, err := h.known(ctx, id)
 	return wire.ScheduleOf(&s), err
 }
 
 func (h *schedulesHere) ScheduledTimes(ctx context.Context, id string, f client.TimesFilter) (page wire.ScheduledTimes, err error) {
-	if _, _, err = h.st.Schedule(ctx, id); err != nil {
+	if _, err = h.known(ctx, id); err != nil {
 		return page, err
 	}
 	fs, err := h.st.Firings(ctx, store.FiringFilter{Schedule: id, Since: f.Since, Before: f.Before, Limit: f.Limit + 1})
@@ -72,7 +83,7 @@ func (h *schedulesHere) ScheduledTimes(ctx context.Context, id string, f client.
 // by names whoever runs the command.
 func (h *schedulesHere) by() string { return "local:" + h.c.user() }
 
-// said is the entry of a change, which is recorded with it.
+// said is the entry of a change of a schedule, which is recorded with it.
 func (h *schedulesHere) said(action access.Action, id string) store.AuditEntry {
 	return h.c.said(changed{action: action, object: "schedule " + id})
 }
@@ -83,11 +94,17 @@ func (h *schedulesHere) failed(ctx context.Context, action access.Action, id str
 }
 
 func (h *schedulesHere) PauseSchedule(ctx context.Context, id, why string) (wire.Schedule, error) {
+	if _, err := h.known(ctx, id); err != nil {
+		return wire.Schedule{}, err
+	}
 	s, err := scheduler.Pause(ctx, h.st, id, h.by(), why, time.Now(), h.said(access.WorkflowWrite, id))
 	return wire.ScheduleOf(&s), h.failed(ctx, access.WorkflowWrite, id, err)
 }
 
 func (h *schedulesHere) ResumeSchedule(ctx context.Context, id string) (wire.Schedule, error) {
+	if _, err := h.known(ctx, id); err != nil {
+		return wire.Schedule{}, err
+	}
 	s, err := scheduler.Resume(ctx, h.st, id, h.said(access.WorkflowWrite, id))
 	return wire.ScheduleOf(&s), h.failed(ctx, access.WorkflowWrite, id, err)
 }
@@ -127,7 +144,7 @@ func (h *schedulesHere) rangeOf(ctx context.Context, id string, b wire.Backfill)
 
 // spec reads when a schedule fires. Which directory a service has is not known here.
 func (h *schedulesHere) spec(ctx context.Context, id string) (*schedule.Spec, error) {
-	known, _, err := h.st.Schedule(ctx, id)
+	known, err := h.known(ctx, id)
 	if err != nil {
 		return nil, err
 	}

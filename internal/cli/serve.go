@@ -203,6 +203,7 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 	defer kept.Close(ctx)
 	times := c.scheduler(b.Store, runs, kept.tell, s, log)
 	defer times.Close()
+	in.arrivals(times)
 	h, discard, err := c.api(ctx, streams, b, runs, times, in, s)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ func (c *command) scheduler(st store.Store, runs *service.Service, tell *notify.
 			return c.loadText(ctx, api.Text{Source: t.Source, Dir: t.Dir, Params: t.Params, Look: !t.Run, Run: t.Run})
 		},
 	}
+	cfg.Secret = func(s *workflow.Secret) (string, error) {
+		return (&config.Secret{Env: s.Env, File: s.File}).Value(c.Environ)
+	}
 	if tell != nil {
 		cfg.Missed = tell.Missed
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/incident"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/signature"
 )
 
 var update = flag.Bool("update", false, "write the files in testdata anew")
@@ -219,28 +220,28 @@ func TestWebhookIsSigned(t *testing.T) {
 	}
 	bodies, header := r.came()
 	h := header[0]
-	signature, stamp := h.Get(SignatureHeader), h.Get(TimestampHeader)
-	if h.Get(IDHeader) != "id-1" || h.Get("Content-Type") != "application/json" || stamp != fmt.Sprint(at.Unix()) {
+	signed, stamp := h.Get(signature.Header), h.Get(signature.Timestamp)
+	if h.Get(signature.ID) != "id-1" || h.Get("Content-Type") != "application/json" || stamp != fmt.Sprint(at.Unix()) {
 		t.Errorf("%v", h)
 	}
-	check := func(secret, stamp, signature string, body []byte, now time.Time) bool {
-		return Verify([]byte(secret), stamp, signature, body, now, time.Minute)
+	check := func(secret, stamp, signed string, body []byte, now time.Time) bool {
+		return signature.Verify([]byte(secret), stamp, signed, body, now, time.Minute)
 	}
-	if !check("hush-hush", stamp, signature, bodies[0], at.Add(time.Minute)) {
-		t.Errorf("signature %q of %s is wrong", signature, bodies[0])
+	if !check("hush-hush", stamp, signed, bodies[0], at.Add(time.Minute)) {
+		t.Errorf("signature %q of %s is wrong", signed, bodies[0])
 	}
 	for name, ok := range map[string]bool{
-		"secret": check("other", stamp, signature, bodies[0], at), "body": check("hush-hush", stamp, signature, append(bodies[0], ' '), at),
-		"time": check("hush-hush", fmt.Sprint(at.Unix()+1), signature, bodies[0], at), "no time": check("hush-hush", "now", signature, bodies[0], at),
-		"old": check("hush-hush", stamp, signature, bodies[0], at.Add(61*time.Second)), "new": check("hush-hush", stamp, signature, bodies[0], at.Add(-61*time.Second)),
+		"secret": check("other", stamp, signed, bodies[0], at), "body": check("hush-hush", stamp, signed, append(bodies[0], ' '), at),
+		"time": check("hush-hush", fmt.Sprint(at.Unix()+1), signed, bodies[0], at), "no time": check("hush-hush", "now", signed, bodies[0], at),
+		"old": check("hush-hush", stamp, signed, bodies[0], at.Add(61*time.Second)), "new": check("hush-hush", stamp, signed, bodies[0], at.Add(-61*time.Second)),
 		"none": check("hush-hush", stamp, "", bodies[0], at),
 	} {
 		if ok {
 			t.Errorf("another %s is accepted", name)
 		}
 	}
-	// The signature as openssl makes it.
-	if got := Sign([]byte("key"), "1", []byte("body")); got != "v1=91b5374b153842ad05b2c4eab9349b8321b14703165bd3fb8b034dfb8be98ae5" {
+	// The signed as openssl makes it.
+	if got := signature.Sign([]byte("key"), "1", []byte("body")); got != "v1=91b5374b153842ad05b2c4eab9349b8321b14703165bd3fb8b034dfb8be98ae5" {
 		t.Error(got)
 	}
 }
@@ -444,9 +445,9 @@ func TestBuildRefuses(t *testing.T) {
 	expect := func(x config.Expect) config.Notify { return config.Notify{Expect: []config.Expect{x}} }
 	mail := config.Notifier{Kind: "mail", To: []string{"a@x.org"}, Server: "mail.x.org:25"}
 	for want, n := range map[string]config.Notify{
-		`notify.allow: "x" is no network`:                                                                     {Allow: []string{"x"}},
-		`notify.notifiers: "a b" can't be a name`:                                                             {Notifiers: map[string]config.Notifier{"a b": ok}},
-		`notify.notifiers.n: kind is "", not one of mail, webhook, slack, teams, pagerduty, command`:          one(config.Notifier{}),
+		`notify.allow: "x" is no network`:         {Allow: []string{"x"}},
+		`notify.notifiers: "a b" can't be a name`: {Notifiers: map[string]config.Notifier{"a b": ok}},
+		`notify.notifiers.n: kind is "", not one of mail, webhook, slack, teams, pagerduty, command`: one(config.Notifier{}),
 		`notify.notifiers.n: it has no url`:                                                                   one(config.Notifier{Kind: "slack"}),
 		`notify.notifiers.n: its URL begins with neither https:// nor http://`:                                one(config.Notifier{Kind: "webhook", Address: "file:///x"}),
 		`notify.notifiers.n: it has no secret, which is the routing key`:                                      one(config.Notifier{Kind: "pagerduty"}),

@@ -22,6 +22,7 @@ import (
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/incident"
 	"github.com/executionerhq/executioner/internal/run"
+	"github.com/executionerhq/executioner/internal/signature"
 	"github.com/executionerhq/executioner/internal/store"
 	"github.com/executionerhq/executioner/internal/store/memstore"
 	"github.com/executionerhq/executioner/internal/workflow"
@@ -745,7 +746,7 @@ func TestRealReceiverComesBack(t *testing.T) {
 	if err := json.Unmarshal(bodies[len(bodies)-1], &p); err != nil || p.Subject != "[app] run 1 FAILED" || len(bodies) != 2 {
 		t.Errorf("%d: %s, %v", len(bodies), bodies[0], err)
 	}
-	if header[0].Get(IDHeader) != header[1].Get(IDHeader) || header[0].Get(IDHeader) != p.ID {
+	if header[0].Get(signature.ID) != header[1].Get(signature.ID) || header[0].Get(signature.ID) != p.ID {
 		t.Errorf("%v", header)
 	}
 }

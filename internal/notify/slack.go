@@ -3,6 +3,8 @@ package notify
 import (
 	"context"
 	"strings"
+
+	"github.com/executionerhq/executioner/internal/signature"
 )
 
 // slack posts to an incoming webhook of Slack.
@@ -38,7 +40,7 @@ func plainText(text string) slackText { return slackText{Type: "plain_text", Tex
 // Send implements Sender.
 func (s *slack) Send(ctx context.Context, p Parcel) Receipt {
 	p = p.bounded()
-	return s.post(ctx, slackPayload(&p), map[string]string{IDHeader: p.ID}, p.At)
+	return s.post(ctx, slackPayload(&p), map[string]string{signature.ID: p.ID}, p.At)
 }
 
 func slackPayload(p *Parcel) []byte {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/executionerhq/executioner/internal/signature"
 )
 
 // teams posts an adaptive card to a webhook of Microsoft Teams.
@@ -49,7 +51,7 @@ type teamsFact struct {
 // Send implements Sender.
 func (t *teams) Send(ctx context.Context, p Parcel) Receipt {
 	p = p.bounded()
-	return t.post(ctx, teamsPayload(&p), map[string]string{IDHeader: p.ID}, p.At)
+	return t.post(ctx, teamsPayload(&p), map[string]string{signature.ID: p.ID}, p.At)
 }
 
 func teamsPayload(p *Parcel) []byte {

@@ -2,20 +2,10 @@ package notify
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
-	"time"
 
 	"github.com/executionerhq/executioner/internal/incident"
-)
-
-// The headers of a webhook.
-const (
-	IDHeader        = "Idempotency-Key"       // the parcel's id
-	TimestampHeader = "Executioner-Timestamp" // seconds since 1970
-	SignatureHeader = "Executioner-Signature" // see Sign
+	"github.com/executionerhq/executioner/internal/signature"
 )
 
 // webhook posts JSON to any program.
@@ -42,30 +32,10 @@ func payloadOf(p *Parcel) []byte {
 func (w *webhook) Send(ctx context.Context, p Parcel) Receipt {
 	p = p.bounded()
 	body := payloadOf(&p)
-	header := map[string]string{IDHeader: p.ID}
+	header := map[string]string{signature.ID: p.ID}
 	if w.secret != nil {
 		stamp := strconv.FormatInt(p.At.Unix(), 10)
-		header[TimestampHeader], header[SignatureHeader] = stamp, Sign(w.secret, stamp, body)
+		header[signature.Timestamp], header[signature.Header] = stamp, signature.Sign(w.secret, stamp, body)
 	}
 	return w.post(ctx, body, header, p.At)
-}
-
-// Sign returns the signature of a body that is sent at a time, which is as
-// TimestampHeader has it: "v1=" and the HMAC-SHA256 of the time, a full stop and the
-// body, in hexadecimal digits.
-func Sign(secret []byte, timestamp string, body []byte) string {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(timestamp + "."))
-	mac.Write(body)
-	return "v1=" + hex.EncodeToString(mac.Sum(nil))
-}
-
-// Verify reports whether a signature is right and no older or newer than tolerance: what
-// a receiver has to do, and triggers of ours do.
-func Verify(secret []byte, timestamp, signature string, body []byte, now time.Time, tolerance time.Duration) bool {
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > tolerance {
-		return false
-	}
-	return hmac.Equal([]byte(signature), []byte(Sign(secret, timestamp, body)))
 }

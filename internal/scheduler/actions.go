@@ -55,8 +55,11 @@ func edit(ctx context.Context, st store.Schedules, id string, said []store.Audit
 func RunNow(ctx context.Context, st store.Schedules, id, by string, now time.Time, said ...store.AuditEntry) (store.Firing, error) {
 	var made store.Firing
 	_, err := edit(ctx, st, id, said, func(c *store.ScheduleChange) error {
-		if c.Schedule.Gone {
+		switch {
+		case c.Schedule.Gone:
 			return errGone(id)
+		case c.Schedule.Kind != store.Timed:
+			return store.ErrNoSchedule(id)
 		}
 		at := now.Truncate(time.Microsecond)
 		if at.Nanosecond() == 0 { // which are those of expected times
@@ -179,7 +182,7 @@ func Backfill(ctx context.Context, st store.Schedules, id string, spec *schedule
 // Spec returns when a schedule fires that is decided about here. NotFound.
 func (s *Scheduler) Spec(id string) (*schedule.Spec, error) {
 	e := s.entry(id)
-	if e == nil {
+	if e == nil || e.trigger != nil {
 		return nil, fault.New(fault.NotFound, "this service has no schedule %q", id).WithHint("executioner schedule list shows those that there are")
 	}
 	return e.spec, nil

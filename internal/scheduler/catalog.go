@@ -78,6 +78,7 @@ func (s *Scheduler) refresh(ctx context.Context, now time.Time) {
 	}
 	s.retire(ctx, idsOf(gone))
 	s.decideAll(ctx, fresh, now)
+	s.looked.Store(true)
 	if !s.refreshed {
 		s.refreshed = s.vanished(ctx)
 	}
@@ -134,12 +135,13 @@ func (s *Scheduler) read(ctx context.Context, name, version string) *source {
 
 // load reads a workflow: to look at it, or to run it for a schedule. registered is the name
 // and version of one that is no file.
-func (s *Scheduler) load(ctx context.Context, name string, run *workflow.Schedule) (wf *workflow.Workflow, registered string, err error) {
+func (s *Scheduler) load(ctx context.Context, name string, run *workflow.Schedule, arrived ...workflow.Given) (wf *workflow.Workflow, registered string, err error) {
 	t := Text{Run: run != nil}
 	if run != nil {
 		for _, p := range run.Params {
 			t.Params = append(t.Params, workflow.Given{Name: p.Name, Value: p.Value, From: "schedule " + run.Name + ": params." + p.Name + "="})
 		}
+		t.Params = append(t.Params, arrived...)
 	}
 	if file, is := strings.CutPrefix(name, ofFile); is {
 		if t.Source, t.Dir, err = s.readFile(file); err != nil {
@@ -164,7 +166,7 @@ func (s *Scheduler) load(ctx context.Context, name string, run *workflow.Schedul
 	return wf, r.Name + "@" + strconv.Itoa(r.Version), nil
 }
 
-// entriesOf returns the schedules of a workflow.
+// entriesOf returns the schedules and triggers of a workflow.
 func (s *Scheduler) entriesOf(name string, wf *workflow.Workflow) ([]*entry, error) {
 	var all []*entry
 	for i := range wf.Schedules {
@@ -175,6 +177,12 @@ func (s *Scheduler) entriesOf(name string, wf *workflow.Workflow) ([]*entry, err
 		}
 		all = append(all, &entry{
 			id: ID(name, def.Name), workflow: name, application: wf.Application, def: def, spec: spec, hash: hashOf(&def, wf.Calendars), place: -1,
+		})
+	}
+	for i := range wf.Triggers {
+		t := wf.Triggers[i]
+		all = append(all, &entry{
+			id: ID(name, t.Name), workflow: name, application: wf.Application, def: t.Schedule(), trigger: &t, params: wf.Params, hash: "trigger", place: -1,
 		})
 	}
 	return all, nil

@@ -22,7 +22,7 @@ func (s *site) sound(id string) (n int) {
 	s.must(err)
 	of := map[run.ID]bool{}
 	for _, r := range all {
-		if r.By == submitter(id) {
+		if r.By == (&entry{id: id}).submitter() {
 			of[r.ID] = true
 		}
 	}

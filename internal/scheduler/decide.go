@@ -38,6 +38,9 @@ func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time, aga
 	if err != nil {
 		return time.Time{}, err
 	}
+	if e.trigger != nil {
+		return time.Time{}, s.waiting(ctx, e, c, now)
+	}
 	in := schedule.Input{ID: e.id, Now: now, Decided: c.decided, Active: c.active()}
 	if again || c.other {
 		if in.Taken, err = s.taken(ctx, e.id, c.decided); err != nil {
@@ -60,11 +63,29 @@ func (s *Scheduler) decideOnce(ctx context.Context, e *entry, now time.Time, aga
 		}
 	}
 	e.decided = out.Decided
+	s.follow(ctx, e, c)
+	return out.Wake, nil
+}
+
+// waiting lets go on what waits of a trigger, where nothing is in its way any more.
+func (s *Scheduler) waiting(ctx context.Context, e *entry, c *change, now time.Time) error {
+	out := s.admitted(e, c, nil)
+	c.take(&out, now)
+	if c.changed() {
+		if err := s.cfg.Store.ChangeSchedule(ctx, c.ScheduleChange); err != nil {
+			return err
+		}
+	}
+	s.follow(ctx, e, c)
+	return nil
+}
+
+// follow does what follows from a change that is recorded.
+func (s *Scheduler) follow(ctx context.Context, e *entry, c *change) {
 	for _, f := range c.due() {
 		s.submit(e, f)
 	}
 	s.replace(ctx, e, c.replaced())
-	return out.Wake, nil
 }
 
 // change is what a decision changes. rows are those that were open, as they become.
@@ -88,7 +109,7 @@ type change struct {
 func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*change, error) {
 	known, open, err := s.cfg.Store.Schedule(ctx, e.id)
 	if fault.CodeOf(err) == fault.NotFound {
-		known = store.Schedule{ID: e.id, Workflow: e.workflow, Name: e.def.Name, Application: e.application, Hash: e.hash, Decided: now}
+		known = store.Schedule{ID: e.id, Workflow: e.workflow, Name: e.def.Name, Kind: e.kind(), Application: e.application, Hash: e.hash, Decided: now}
 		err = nil
 	}
 	if err != nil {
@@ -103,7 +124,7 @@ func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*chan
 		c.decided = now
 	}
 	if !c.beside {
-		known.Hash, known.Gone, known.Application, known.Decided = e.hash, false, e.application, c.decided
+		known.Hash, known.Gone, known.Kind, known.Application, known.Decided = e.hash, false, e.kind(), e.application, c.decided
 	}
 	c.Schedule = known
 	return c, s.settle(ctx, c)
@@ -269,7 +290,7 @@ func (s *Scheduler) replace(ctx context.Context, e *entry, ids []run.ID) {
 		}
 		r, err := s.cfg.Store.Run(ctx, id)
 		if err == nil {
-			err = s.cfg.Runs.Cancel(ctx, r, store.CancelRun, nil, submitter(e.id))
+			err = s.cfg.Runs.Cancel(ctx, r, store.CancelRun, nil, e.submitter())
 		}
 		switch fault.CodeOf(err) {
 		case "", fault.NotFound, fault.Conflict:

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -63,6 +64,8 @@ type Config struct {
 	// begun, or begins late. Told twice of the same it does nothing the second time. Nil:
 	// nobody is told.
 	Missed func(ctx context.Context, application string, expected time.Time, detail string) error
+	// Secret returns the key of a trigger's signatures. Defaults to refusing all.
+	Secret func(s *workflow.Secret) (string, error)
 	// Log is told what an operator should know. Defaults to nobody.
 	Log *slog.Logger
 }
@@ -93,6 +96,9 @@ type Scheduler struct {
 	troubled           bool // the last look at the database failed
 	refreshed          bool // there was a look that did not
 
+	looked atomic.Bool // the workflows were read
+	counts counts      // of what arrived
+
 	mu      sync.Mutex // guards the rest: Find is called at any time, and submissions end at any time
 	sources map[string]*source
 	entries map[string]*entry        // of all sources, by schedule
@@ -113,6 +119,11 @@ func New(cfg Config) *Scheduler {
 	}
 	if cfg.Steady == nil {
 		cfg.Steady = steady()
+	}
+	if cfg.Secret == nil {
+		cfg.Secret = func(s *workflow.Secret) (string, error) {
+			return "", fault.New(fault.Unsupported, "%s can't be read here", s.Source())
+		}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -147,7 +158,9 @@ func (s *Scheduler) Start() {
 // Close ends it, and returns when nothing of it goes on any more. What is due and was not
 // submitted is left to the next one. It is idempotent.
 func (s *Scheduler) Close() {
-	s.cancel()
+	s.mu.Lock()
+	s.cancel() // nothing begins after this
+	s.mu.Unlock()
 	if s.over != nil {
 		<-s.over
 	}
@@ -174,12 +187,16 @@ func (s *Scheduler) step() time.Duration {
 		s.sweep(s.ctx, now, believed)
 		s.sweepAt = s.next(tick, sweepEvery)
 	}
+	look := s.lookAll(tick)
 	wait := min(s.sweepAt, s.refreshAt) - s.cfg.Steady()
 	if !believed {
 		wait = s.sweepAt - s.cfg.Steady()
 	}
 	if len(s.queue) > 0 && believed {
 		wait = min(wait, s.queue[0].wake.Sub(s.cfg.Now().Round(0)))
+	}
+	if look >= 0 {
+		wait = min(wait, look-s.cfg.Steady())
 	}
 	return max(wait, time.Millisecond)
 }

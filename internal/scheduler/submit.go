@@ -15,8 +15,13 @@ import (
 // refusedFor is how long a run that can't be submitted for the time being waits.
 const refusedFor = 5 * time.Second
 
-// submitter is who submits the runs of a schedule. No user can have that name.
-func submitter(id string) string { return "schedule:" + id }
+// submitter is who submits the runs of a schedule or trigger. No user can have that name.
+func (e *entry) submitter() string {
+	if e.trigger != nil {
+		return "trigger:" + e.id
+	}
+	return "schedule:" + e.id
+}
 
 // keyOf is the key with which the run of an expected time is submitted: there is never
 // another run with it.
@@ -90,16 +95,24 @@ func (s *Scheduler) settled(e *entry, f store.Firing) (again bool) {
 
 // begin submits the run of an expected time.
 func (s *Scheduler) begin(ctx context.Context, e *entry, f *store.Firing) error {
-	wf, registered, err := s.load(ctx, e.workflow, &e.def)
+	params, err := given(f)
+	if err != nil {
+		return err
+	}
+	wf, registered, err := s.load(ctx, e.workflow, &e.def, params...)
 	if err != nil {
 		return err
 	}
 	opt := runs.Options{Registered: registered}
-	for _, v := range schedule.Variables(e.def.Name, f.Time.In(e.spec.Zone)) {
+	variables := []string{"EXECUTIONER_TRIGGER=" + e.def.Name}
+	if e.trigger == nil {
+		variables = schedule.Variables(e.def.Name, f.Time.In(e.spec.Zone))
+	}
+	for _, v := range variables {
 		name, value, _ := strings.Cut(v, "=")
 		opt.Env = append(opt.Env, workflow.Var{Name: name, Value: value})
 	}
-	id, existing, err := s.cfg.Runs.Submit(ctx, wf, opt, submitter(e.id), keyOf(f))
+	id, existing, err := s.cfg.Runs.Submit(ctx, wf, opt, e.submitter(), keyOf(f))
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,9 @@ type entry struct {
 	application string
 	hash        string // of what its times depend on
 	def         workflow.Schedule
-	spec        *schedule.Spec
+	spec        *schedule.Spec    // nil: it is a trigger's
+	trigger     *workflow.Trigger // nil: it is a schedule's
+	params      []workflow.Param  // of the workflow of a trigger
 
 	decided time.Time // until then all is decided by this version, as far as is known here; zero: nothing is
 	behind  bool      // the last decision failed
@@ -24,6 +26,11 @@ type entry struct {
 	next  time.Time // when to decide again, as decide found
 	wake  time.Time // as queued
 	place int       // in the queue; -1: it is not in there
+
+	// Of a trigger of files. Scheduler.mu guards these two.
+	looking bool
+	lookAt  time.Duration // by the steady clock
+	watch   watch
 }
 
 // wakes is a heap of schedules by when they are to be decided about.

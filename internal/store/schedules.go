@@ -29,9 +29,9 @@ type Schedules interface {
 	OpenFirings(ctx context.Context) ([]Firing, error)
 	// Firings returns those of a schedule, the latest first.
 	Firings(ctx context.Context, f FiringFilter) ([]Firing, error)
-	// PruneFirings removes firings of times before a time that were decided before it, too, and
-	// don't wait and are not due: at most about limit of them. It returns how many; less than
-	// limit when no other is left.
+	// PruneFirings removes firings of times before a time that were decided before it, too, whose
+	// Until is before it, and that don't wait and are not due: at most about limit of them. It
+	// returns how many; less than limit when no other is left.
 	PruneFirings(ctx context.Context, before time.Time, limit int) (int64, error)
 	// ImportSchedule records a schedule and firings of it as they are elsewhere, in place of
 	// those that are there. Conflict when the one that is there has been changed more often.
@@ -41,11 +41,19 @@ type Schedules interface {
 	EnabledWorkflows(ctx context.Context) ([]Registered, error)
 }
 
+// The kinds of schedules. Those of triggers fire when something arrives.
+const (
+	Timed   = ""        // it fires at times
+	Webhook = "webhook" // when a request arrives
+	Files   = "files"   // when a file arrives
+)
+
 // Schedule is how far a schedule was decided about.
 type Schedule struct {
 	ID          string // Workflow/Name, at most 400 bytes
 	Workflow    string // the registered workflow, or file:NAME for one of the service's directory
 	Name        string
+	Kind        string // Timed, or that of a trigger
 	Application string
 	Hash        string    // of what its times depend on
 	Decided     time.Time // the last expected time with a decision, or when it became known
@@ -75,11 +83,11 @@ func (s FiringState) Open() bool { return s != FiringOver }
 // Pending reports whether a run is to be submitted for it.
 func (s FiringState) Pending() bool { return s == FiringWaits || s == FiringDue }
 
-// Firing is what became of an expected time.
+// Firing is what became of an expected time, or of what arrived at a time.
 type Firing struct {
 	Schedule  string    // its ID
 	Time      time.Time // unique for the schedule
-	Until     time.Time // it stands for all that was expected from Time to then; zero: for Time only
+	Until     time.Time // it stands for all that was expected from Time to then, or what arrived was still there then; zero: for Time only
 	Decision  string    // see schedule.Action; "backfill" and "now" were asked for by hand
 	Reason    string    // of one without a run: see schedule.Reason
 	By        string    // what the reason is, or who asked for it
@@ -89,6 +97,12 @@ type Firing struct {
 	DecidedAt time.Time
 	Batch     string // the backfill that it is of; empty for none
 	Room      int    // runs of the backfill that may go on at once
+
+	// Of what arrived by a trigger:
+	Key   string // a digest of what it is told apart by
+	Proof string // a digest of its signature, when that is of a time
+	What  string // names it for people: a delivery, a file
+	Given string // JSON, the values of parameters that it gives; empty: none
 }
 
 // ScheduleChange is a schedule as it becomes, if it is still at Schedule.Revision (0: it is
@@ -105,6 +119,8 @@ type FiringFilter struct {
 	Since    time.Time // at or after
 	Before   time.Time // earlier; zero for no bound
 	Limit    int       // 0 for no limit
+	Key      string    // only the one that is told apart by it; empty for all
+	Proof    string    // only those with it; empty for all
 }
 
 // Normal returns s as a store keeps it: texts that people write are cut as those of an
@@ -118,13 +134,18 @@ func (s Schedule) Normal() Schedule {
 // Normal returns f as a store keeps it: see Schedule.Normal.
 func (f Firing) Normal() Firing {
 	f.Time, f.Until, f.DecidedAt = micros(f.Time), micros(f.Until), micros(f.DecidedAt)
-	f.By, f.Detail = oneLine(f.By, mostText), oneLine(f.Detail, mostDetail)
+	f.By, f.Detail, f.What = oneLine(f.By, mostText), oneLine(f.Detail, mostDetail), oneLine(f.What, mostText)
 	return f
 }
 
 // ErrNoSchedule returns the fault of a schedule that is not there.
 func ErrNoSchedule(id string) error {
 	return fault.New(fault.NotFound, "there is no schedule %q", id).WithHint("executioner schedule list shows those that a service has seen")
+}
+
+// ErrNoTrigger returns the fault of a trigger that is not there.
+func ErrNoTrigger(id string) error {
+	return fault.New(fault.NotFound, "there is no trigger %q", id).WithHint("executioner trigger list shows those that a service has seen")
 }
 
 // ErrScheduleChanged returns the fault of a change to what somebody else has changed.

@@ -256,6 +256,7 @@ func compareFlow(old, new *Workflow) []FieldChange {
 	c.list("dependency_plugins", pluginTexts(old.Plugins), pluginTexts(new.Plugins))
 	c.customs(old, new)
 	c.schedules(old, new)
+	c.triggers(old, new)
 	return c
 }
 

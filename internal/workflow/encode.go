@@ -90,6 +90,7 @@ func (e *encoder) workflow() {
 	})
 	list(e, "checks", w.Checks, e.custom)
 	e.schedules(w)
+	e.triggers(w)
 	list(e, "retries", e.collectRetries(), e.retry)
 	list(e, "jobs", w.Jobs, e.job)
 }

@@ -19,6 +19,10 @@ func FieldNames() map[string][]string {
 		"plugin":     namesOf(pluginFields),
 		"schedule":   namesOf(scheduleFields),
 		"days":       namesOf(scheduleCalendarFields),
+		"trigger":    namesOf(triggerFields),
+		"webhook":    namesOf(webhookFields),
+		"files":      namesOf(filesFields),
+		"key":        namesOf(keyFields),
 	}
 }
 

@@ -23,6 +23,7 @@ type draft struct {
 	params    field
 	secrets   field
 	schedules field
+	triggers  field
 	calendars field
 	hasDir    bool
 	hasJobs   bool
@@ -78,6 +79,7 @@ var workflowFields = fields[draft]{
 	"secrets": func(_ *decoder, w *draft, f field) { w.secrets = f },
 
 	"schedules": func(_ *decoder, w *draft, f field) { w.schedules = f },
+	"triggers":  func(_ *decoder, w *draft, f field) { w.triggers = f },
 	"calendars": func(_ *decoder, w *draft, f field) { w.calendars = f },
 
 	"inherit_shell_env": func(d *decoder, w *draft, f field) { d.inherit(f, &w.Inherit) },
@@ -132,6 +134,7 @@ func decodeWorkflow(t *tree, name string, host Host, rep *reporter) *Workflow {
 	d.declareParams(w)
 	d.declareSecrets(w)
 	d.declareSchedules(w)
+	d.declareTriggers(w)
 	d.jobs(w)
 	if rep.errs.total == before { // else what is not known may only be misread
 		d.checkWhens(&w.Workflow)

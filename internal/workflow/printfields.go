@@ -31,6 +31,7 @@ var workflowOrder = [...]string{
 	"allow_shell",
 	"inherit_shell_env",
 	"schedules",
+	"triggers",
 	"calendars",
 	"params",
 	"secrets",

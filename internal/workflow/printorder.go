@@ -49,6 +49,7 @@ func workflowShape() *shape {
 		"name", "description", "cron", "every", "at", "time_zone", "start", "end", "calendars", "jitter",
 		"overlap", "max_queued", "catch_up", "catch_up_max", "catch_up_within", "params", "paused",
 	})}}
+	triggers := &shape{each: &shape{order: ranks([]string{"name", "description", "webhook", "files", "overlap", "max_queued", "params", "paused"})}}
 	order := ranks(workflowOrder[:])
 	for i, name := range [...]string{"jobs", "on_failure", "on_success"} {
 		order[name] = lastRank + i
@@ -57,7 +58,7 @@ func workflowShape() *shape {
 		order: order,
 		inner: map[string]*shape{
 			"jobs": jobs, "on_failure": jobs, "on_success": jobs, "defaults": job,
-			"templates": {each: job, apart: true}, "schedules": schedules,
+			"templates": {each: job, apart: true}, "schedules": schedules, "triggers": triggers,
 		},
 		spaced: map[string]bool{"jobs": true, "on_failure": true, "on_success": true, "templates": true},
 	}

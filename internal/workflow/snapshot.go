@@ -82,6 +82,7 @@ var snapshotFields = fields[snapshotReader]{
 	"plugins":           func(d *decoder, s *snapshotReader, f field) { objects(d, f, pluginFields, &s.flow.Plugins) },
 	"checks":            func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotCustomFields, &s.flow.Checks) },
 	"schedules":         func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotScheduleFields, &s.flow.Schedules) },
+	"triggers":          func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotTriggerFields, &s.flow.Triggers) },
 	"calendars":         func(d *decoder, s *snapshotReader, f field) { objects(d, f, snapshotCalendarFields, &s.flow.Calendars) },
 	"retries": func(d *decoder, s *snapshotReader, f field) {
 		var all []Retry

@@ -121,7 +121,14 @@ func misplaced(name string, known iter.Seq[string]) string {
 		top, job = top || k == "jobs", job || k == "dependencies"
 	}
 	switch name {
-	case "schedule", "schedules", "cron", "trigger", "triggers", "every", "at", "calendars":
+	case "trigger", "triggers", "webhook", "webhooks":
+		if top && name != "triggers" {
+			return `write triggers: [{name: pushed, webhook: {secret: {env: NAME}}}], see docs/triggers.md`
+		}
+		if job {
+			return "triggers are of the whole workflow: write them at the top of the file, see docs/triggers.md"
+		}
+	case "schedule", "schedules", "cron", "every", "at", "calendars":
 		if top && name != "schedules" {
 			return `write schedules: [{name: nightly, cron: "30 2 * * *"}], see docs/schedules.md`
 		}

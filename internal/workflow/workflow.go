@@ -38,6 +38,7 @@ type Workflow struct {
 	Mail            Mail          // who is told at the end
 	Security        Security      // what commands may contain
 	Schedules       []Schedule    // in file order: when it is to be run by itself
+	Triggers        []Trigger     // in file order: what it is run by when it arrives
 	Calendars       []Calendar    // in file order: sets of days that schedules speak of
 	Plugins         []Plugin      // named in the file, never executed: see docs/migration.md
 	Jobs            []Job         // in file order; a job's index here is its identity within the plan

@@ -126,7 +126,8 @@ func (s *Store) Firings(ctx context.Context, f store.FiringFilter) ([]store.Firi
 	}
 	defer s.mu.Unlock()
 	all := s.schedules.some(f.Schedule, func(one *store.Firing) bool {
-		return !one.Time.Before(micros(f.Since)) && (f.Before.IsZero() || one.Time.Before(micros(f.Before)))
+		return !one.Time.Before(micros(f.Since)) && (f.Before.IsZero() || one.Time.Before(micros(f.Before))) &&
+			(f.Key == "" || one.Key == f.Key) && (f.Proof == "" || one.Proof == f.Proof)
 	})
 	slices.Reverse(all)
 	if f.Limit > 0 && len(all) > f.Limit {
@@ -144,7 +145,7 @@ func (s *Store) PruneFirings(ctx context.Context, before time.Time, limit int) (
 	before = micros(before)
 	for _, of := range s.schedules.firings {
 		maps.DeleteFunc(of, func(_ int64, f store.Firing) bool {
-			old := n < int64(limit) && !f.State.Pending() && f.DecidedAt.Before(before) && f.Time.Before(before)
+			old := n < int64(limit) && !f.State.Pending() && f.DecidedAt.Before(before) && f.Time.Before(before) && f.Until.Before(before)
 			if old {
 				n++
 			}

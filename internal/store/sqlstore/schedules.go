@@ -12,32 +12,35 @@ import (
 )
 
 const (
-	scheduleColumns = `id, workflow, sched_name, application, spec_hash, decided_us, next_us, gone, paused, paused_by, paused_us, revision, paused_why`
+	scheduleColumns = `id, workflow, sched_name, application, spec_hash, decided_us, next_us, gone, paused, paused_by, paused_us, revision, kind, paused_why`
 	selectSchedules = `SELECT ` + scheduleColumns + ` FROM schedules`
 	selectSchedule  = selectSchedules + ` WHERE id = ?`
-	insertSchedule  = `INSERT INTO schedules (` + scheduleColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	insertSchedule  = `INSERT INTO schedules (` + scheduleColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`
-	updateSchedule = `UPDATE schedules SET application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
+	updateSchedule = `UPDATE schedules SET kind = ?, application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
 		paused_us = ?, paused_why = ?, revision = revision + 1 WHERE id = ? AND revision = ?`
 
 	selectRevision = `SELECT revision FROM schedules WHERE id = ?`
-	importSchedule = `UPDATE schedules SET application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
+	importSchedule = `UPDATE schedules SET kind = ?, application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
 		paused_us = ?, paused_why = ?, revision = ? WHERE id = ?`
 
 	// open_of is the schedule of a firing that is open, pending_us is there for one that waits
 	// or is due: their indexes hold these only.
-	firingColumns = `schedule_id, expected, until_us, decision, reason, by_what, state, run_id, decided_us, batch, room, detail`
+	firingColumns = `schedule_id, expected, until_us, decision, reason, by_what, state, run_id, decided_us, batch, room,
+		arrival, proof, what, detail, given`
 	selectFirings = `SELECT ` + firingColumns + ` FROM firings`
 	selectOpen    = selectFirings + ` WHERE open_of = ?`
 	selectPending = selectFirings + ` WHERE pending_us >= ?`
-	insertFiring  = `INSERT INTO firings (open_of, pending_us, ` + firingColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	insertFiring  = `INSERT INTO firings (open_of, pending_us, ` + firingColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (schedule_id, expected) DO NOTHING`
 	updateFiring = `UPDATE firings SET until_us = ?, decision = ?, reason = ?, by_what = ?, detail = ?, state = ?, run_id = ?,
 		decided_us = ?, batch = ?, room = ?, open_of = ?, pending_us = ? WHERE schedule_id = ? AND expected = ?`
 	moveFiring   = updateFiring + ` AND state = ?`
 	scheduleIDs  = `SELECT id FROM schedules`
-	oldFirings   = `SELECT expected FROM firings WHERE schedule_id = ? AND expected < ? AND decided_us < ? AND pending_us IS NULL ORDER BY expected LIMIT ?`
-	pruneFirings = `DELETE FROM firings WHERE schedule_id = ? AND expected <= ? AND decided_us < ? AND pending_us IS NULL`
+	oldFirings   = `SELECT expected FROM firings WHERE schedule_id = ? AND expected < ? AND decided_us < ? AND pending_us IS NULL
+		AND (until_us IS NULL OR until_us < ?) ORDER BY expected LIMIT ?`
+	pruneFirings = `DELETE FROM firings WHERE schedule_id = ? AND expected <= ? AND decided_us < ? AND pending_us IS NULL
+		AND (until_us IS NULL OR until_us < ?)`
 
 	selectEnabledHeads = `SELECT ` + registeredHead + ` FROM registered r
 		WHERE r.version_no = (SELECT MAX(o.version_no) FROM registered o WHERE o.name = r.name AND o.enabled = 1)`
@@ -116,20 +119,21 @@ func (t *tx) putSchedule(s *store.Schedule) (int64, error) {
 		first.Revision = 1
 		return t.insertSchedule(&first)
 	}
-	return t.execRows(updateSchedule, text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy),
+	return t.execRows(updateSchedule, text(s.Kind), text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy),
 		micros(s.PausedAt), text(s.PausedWhy), text(s.ID), s.Revision)
 }
 
 func (t *tx) insertSchedule(s *store.Schedule) (int64, error) {
 	return t.execRows(insertSchedule, text(s.ID), text(s.Workflow), text(s.Name), text(s.Application), text(s.Hash), micros(s.Decided),
-		micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy), micros(s.PausedAt), s.Revision, text(s.PausedWhy))
+		micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy), micros(s.PausedAt), s.Revision, text(s.Kind), text(s.PausedWhy))
 }
 
 func (t *tx) addFiring(f store.Firing) (int64, error) {
 	f = f.Normal()
 	open, pending := marks(&f)
 	return t.execRows(insertFiring, open, pending, text(f.Schedule), f.Time.UnixMicro(), micros(f.Until), text(f.Decision), text(f.Reason),
-		text(f.By), text(f.State), f.Run, micros(f.DecidedAt), text(f.Batch), f.Room, text(f.Detail))
+		text(f.By), text(f.State), f.Run, micros(f.DecidedAt), text(f.Batch), f.Room,
+		text(f.Key), text(f.Proof), text(f.What), text(f.Detail), text(f.Given))
 }
 
 func (t *tx) setFiring(query string, f store.Firing, more ...any) (int64, error) {
@@ -192,6 +196,12 @@ func (s *Store) Firings(ctx context.Context, f store.FiringFilter) ([]store.Firi
 	if !f.Before.IsZero() {
 		q.add(" AND expected < ?", f.Before.UnixMicro())
 	}
+	if f.Key != "" {
+		q.add(" AND arrival = ?", f.Key)
+	}
+	if f.Proof != "" {
+		q.add(" AND proof = ?", f.Proof)
+	}
 	q.add(" ORDER BY expected DESC")
 	q.addLimit(store.Filter{Limit: f.Limit})
 	return s.firings(ctx, q.text.String(), q.args...)
@@ -218,11 +228,11 @@ func (s *Store) PruneFirings(ctx context.Context, before time.Time, limit int) (
 
 // pruneFirings removes the oldest of a schedule.
 func (t *tx) pruneFirings(schedule string, before, limit int64) (int64, error) {
-	old, err := list(t.query, one[int64], oldFirings, schedule, before, before, limit)
+	old, err := list(t.query, one[int64], oldFirings, schedule, before, before, before, limit)
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
-	return t.execRows(pruneFirings, schedule, old[len(old)-1], before)
+	return t.execRows(pruneFirings, schedule, old[len(old)-1], before, before)
 }
 
 // ImportSchedule implements store.Schedules.
@@ -256,7 +266,7 @@ func (t *tx) importSchedule(s *store.Schedule) error {
 	if there > s.Revision {
 		return store.ErrScheduleAhead(s.ID)
 	}
-	return t.exec(importSchedule, text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused),
+	return t.exec(importSchedule, text(s.Kind), text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused),
 		text(s.PausedBy), micros(s.PausedAt), text(s.PausedWhy), s.Revision, text(s.ID))
 }
 
@@ -273,13 +283,15 @@ func (s *Store) EnabledWorkflows(ctx context.Context) (all []store.Registered, e
 
 func scanSchedule(rows *sql.Rows) (s store.Schedule, err error) {
 	err = rows.Scan(into(&s.ID), into(&s.Workflow), into(&s.Name), into(&s.Application), into(&s.Hash), timeInto{&s.Decided}, timeInto{&s.Next},
-		bitInto{&s.Gone}, bitInto{&s.Paused}, into(&s.PausedBy), timeInto{&s.PausedAt}, &s.Revision, into(&s.PausedWhy))
+		bitInto{&s.Gone}, bitInto{&s.Paused}, into(&s.PausedBy), timeInto{&s.PausedAt}, &s.Revision, into(&s.Kind),
+		into(&s.PausedWhy))
 	return s, err
 }
 
 func scanFiring(rows *sql.Rows) (f store.Firing, err error) {
 	err = rows.Scan(into(&f.Schedule), timeInto{&f.Time}, timeInto{&f.Until}, into(&f.Decision), into(&f.Reason), into(&f.By),
-		into(&f.State), &f.Run, timeInto{&f.DecidedAt}, into(&f.Batch), &f.Room, into(&f.Detail))
+		into(&f.State), &f.Run, timeInto{&f.DecidedAt}, into(&f.Batch), &f.Room,
+		into(&f.Key), into(&f.Proof), into(&f.What), into(&f.Detail), into(&f.Given))
 	if err != nil {
 		return f, fmt.Errorf("an expected time: %w", err)
 	}

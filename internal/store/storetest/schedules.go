@@ -114,6 +114,45 @@ func testFirings(f *fixture) {
 	f.equal(f.history(s.ID), []store.Firing{firing(5, store.FiringDue), batch, running, missed, skipped})
 }
 
+func testArrivals(f *fixture) {
+	s := nightly()
+	s.Kind = store.Files
+	one, two := firing(1, store.FiringOver), firing(2, store.FiringDue)
+	one.Key, one.Proof, one.What, one.Given = strings.Repeat("0a", 16), strings.Repeat("0b", 16), "/dätä/a.csv\n", `{"file":"/dätä/a.csv\n"}`
+	one.Until = at(2500)
+	two.Key = strings.Repeat("0c", 16)
+	f.decide(s, []store.Firing{one, two}, nil)
+	one = one.Normal()
+	s.Revision = 1
+	got, _, err := f.Schedule(f.ctx, s.ID)
+	f.must(err)
+	f.equal(got, s)
+	for _, c := range []struct {
+		filter store.FiringFilter
+		want   []store.Firing
+	}{
+		{store.FiringFilter{Key: one.Key}, []store.Firing{one}},
+		{store.FiringFilter{Proof: one.Proof}, []store.Firing{one}},
+		{store.FiringFilter{Key: two.Key, Since: at(3000)}, nil},
+		{store.FiringFilter{Key: one.Proof}, nil},
+	} {
+		c.filter.Schedule = s.ID
+		found, err := f.Firings(f.ctx, c.filter)
+		f.must(err)
+		f.equal(found, c.want)
+	}
+	s.Kind = store.Webhook
+	f.decide(s, nil, nil)
+	got, _, err = f.Schedule(f.ctx, s.ID)
+	f.must(err)
+	f.equal(got.Kind, store.Webhook)
+	for _, want := range []int64{0, 1} { // a file that was still there is remembered
+		n, err := f.PruneFirings(f.ctx, at(2000+1000*int(want)), 9)
+		f.must(err)
+		f.equal(n, want)
+	}
+}
+
 func testOpenFirings(f *fixture) {
 	s := nightly()
 	f.decide(s, []store.Firing{firing(1, store.FiringOver), firing(4, store.FiringWaits), firing(3, store.FiringDue), firing(2, store.FiringRunning)}, nil)

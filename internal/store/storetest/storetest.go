@@ -140,6 +140,7 @@ func Run(t *testing.T, open Open) {
 		{"expected times", testFirings},
 		{"one of many decides", testDecideContest},
 		{"what is open of expected times", testOpenFirings},
+		{"what arrived by triggers", testArrivals},
 		{"old expected times", testPruneFirings},
 		{"schedules of elsewhere", testImportSchedule},
 		{"enabled workflows", testEnabledWorkflows},
