@@ -66,7 +66,7 @@ func needs() map[string]need {
 		"POST /api/v1/triggers/{workflow}/{trigger}/pause":   author, "POST /api/v1/triggers/{workflow}/{trigger}/resume": author,
 		"POST /hooks/{workflow}/{trigger}": anybody, // who signs it, which is tested by itself
 		"GET /api/v1/statistics":           viewer,
-		"GET /metrics":           observer, "GET /metrics.json": observer, "GET /debug/pprof/profile": admin, "GET /debug/pprof/{profile}": admin,
+		"GET /metrics":                     observer, "GET /metrics.json": observer, "GET /debug/pprof/profile": admin, "GET /debug/pprof/{profile}": admin,
 	}
 }
 

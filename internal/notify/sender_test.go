@@ -445,9 +445,9 @@ func TestBuildRefuses(t *testing.T) {
 	expect := func(x config.Expect) config.Notify { return config.Notify{Expect: []config.Expect{x}} }
 	mail := config.Notifier{Kind: "mail", To: []string{"a@x.org"}, Server: "mail.x.org:25"}
 	for want, n := range map[string]config.Notify{
-		`notify.allow: "x" is no network`:         {Allow: []string{"x"}},
-		`notify.notifiers: "a b" can't be a name`: {Notifiers: map[string]config.Notifier{"a b": ok}},
-		`notify.notifiers.n: kind is "", not one of mail, webhook, slack, teams, pagerduty, command`: one(config.Notifier{}),
+		`notify.allow: "x" is no network`:                                                                     {Allow: []string{"x"}},
+		`notify.notifiers: "a b" can't be a name`:                                                             {Notifiers: map[string]config.Notifier{"a b": ok}},
+		`notify.notifiers.n: kind is "", not one of mail, webhook, slack, teams, pagerduty, command`:          one(config.Notifier{}),
 		`notify.notifiers.n: it has no url`:                                                                   one(config.Notifier{Kind: "slack"}),
 		`notify.notifiers.n: its URL begins with neither https:// nor http://`:                                one(config.Notifier{Kind: "webhook", Address: "file:///x"}),
 		`notify.notifiers.n: it has no secret, which is the routing key`:                                      one(config.Notifier{Kind: "pagerduty"}),

@@ -104,7 +104,7 @@ func TestWebhook(t *testing.T) {
 	first := s.signed(`{"ref": {"name": "main"}, "n": 12345678901234567890123}`, "1")
 	deliver(s.signed(`{"ref": {"name": "main"}, "n": 7}`, "1"), "run false")
 	deliver(s.signed(`{"ref": {"name": "main"}, "n": 7}`, "1"), "run true") // sent again
-	deliver(first, "run true")                                             // the same id, whatever it says
+	deliver(first, "run true")                                              // the same id, whatever it says
 	replayed := s.signed(`{"ref": {"name": "main"}, "n": 7}`, "another id")
 	deliver(replayed, "run true") // the same signature
 	s.pass(time.Second)
