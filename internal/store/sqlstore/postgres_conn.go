@@ -343,6 +343,7 @@ func postgresText(query string) string {
 	if query == importAs {
 		return postgresImportAs
 	}
+	query = strings.ReplaceAll(query, "SUM(seq)", "SUM(seq)::bigint") // which is NUMERIC otherwise
 	return rebind(hints.ReplaceAllString(query, ""), '$')
 }
 
