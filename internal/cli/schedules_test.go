@@ -96,7 +96,7 @@ func TestScheduleCommands(t *testing.T) {
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z --concurrency 3", "0", "3 of 3 times are asked for", "")
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z", "0", "0 of 3 times are asked for", "")
 	said("executioner schedule run-now "+id, "0", "asked for", "")
-	said("executioner schedule show "+id, "0", "note paused by SOMEBODY: works, at TIME", "")
+	said("executioner schedule show "+id, "0", "works, at TIME", "")
 	said("executioner schedule show no/thing", "4", "", "there is no schedule")
 	said("executioner schedule run-now nothing", "2", "", "WORKFLOW/SCHEDULE")
 	said("executioner schedule run-now no/thing", "4", "", "there is no schedule")

@@ -333,7 +333,7 @@ func filesTwoServices(t *testing.T, s *site) {
 	dir := t.TempDir()
 	s.triggered("load", `name: in, overlap: allow, files: {pattern: "`+dir+`/*", settle: 1s, every: 1s}`)
 	services := []*program{s.serve(ok()), s.serve(ok())}
-	for i := range 24 {
+	for i := range 12 {
 		s.write(filepath.Join(dir, strconv.Itoa(i)), "1", noon)
 		var both sync.WaitGroup
 		for _, p := range services {
@@ -360,7 +360,7 @@ func filesTwoServices(t *testing.T, s *site) {
 	}
 	all, err := s.st.Runs(t.Context(), store.Filter{})
 	s.must(err)
-	if len(files) != 24 || len(all) != 24 {
+	if len(files) != 12 || len(all) != 12 {
 		t.Errorf("%d files, %d runs", len(files), len(all))
 	}
 }
@@ -372,7 +372,7 @@ func TestDeliveredTwice(t *testing.T) { deliveredTwice(t, newSite(t)) }
 func deliveredTwice(t *testing.T, s *site) {
 	s.triggered("load", `name: x, overlap: allow, webhook: {secret: {env: HOOK}}`)
 	services := []*program{s.hears(ok()), s.hears(ok())}
-	for i := range 16 {
+	for i := range 9 {
 		for _, p := range services {
 			p.round()
 		}
@@ -390,7 +390,7 @@ func deliveredTwice(t *testing.T, s *site) {
 	}
 	last := s.hears(ok())
 	last.round()
-	for i := range 16 { // what nobody took is sent again
+	for i := range 9 { // what nobody took is sent again
 		if _, _, err := last.Deliver(t.Context(), "load/x", s.signed(`{}`, fmt.Sprint("id-", i))); err != nil {
 			t.Error(err)
 		}
@@ -408,7 +408,7 @@ func deliveredTwice(t *testing.T, s *site) {
 	for _, f := range fs {
 		of[f.Run] = true
 	}
-	if len(fs) != 16 || len(all) != 16 || len(of) != 16 || of[0] {
+	if len(fs) != 9 || len(all) != 9 || len(of) != 9 || of[0] {
 		t.Errorf("%d rows, %d runs, %v", len(fs), len(all), of)
 	}
 }
