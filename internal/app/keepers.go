@@ -71,7 +71,7 @@ func (k *keepers) open(a runs.Attempt) (keeper.Keeper, error) {
 	}
 	dirs := stationsIn(k.base())
 	for _, dir := range dirs {
-		if epoch, is := marked(dir, a.Run); is && epoch == a.Epoch-1 { // nobody executed the run since
+		if epoch, is := marked(dir, a.Run); is && knowsAll(epoch, a) {
 			return k.at(dir, a, true)
 		}
 	}
@@ -84,6 +84,16 @@ func (k *keepers) open(a runs.Attempt) (keeper.Keeper, error) {
 		}
 	}
 	return k.begin(a, false) // it comes from another host
+}
+
+// knowsAll reports whether a keeper knows every task of an attempt that may have been
+// started, of which a program had the run in that epoch. What it started it had recorded before,
+// so that only somebody who recorded later can have started anything elsewhere.
+func knowsAll(epoch int64, a runs.Attempt) bool {
+	if a.TakenUp.Wrote == 0 { // nobody knows who it was
+		return epoch == a.Epoch-1
+	}
+	return epoch >= a.TakenUp.Wrote
 }
 
 // begin returns a keeper for an attempt that has none.

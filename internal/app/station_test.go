@@ -38,6 +38,14 @@ func hall(t *testing.T, database string, service bool) *keepers {
 	return k
 }
 
+// wrote is an attempt in that epoch which was taken up with a job running, and whose last
+// record is of another epoch.
+func wrote(id run.ID, epoch, last int64) runs.Attempt {
+	a := attempt(id, epoch, 1)
+	a.TakenUp.Wrote = last
+	return a
+}
+
 // attempt is one in that epoch, with jobs running if it was taken up.
 func attempt(id run.ID, epoch int64, running int) runs.Attempt {
 	a := runs.Attempt{Run: id, Number: 1, Epoch: epoch}
@@ -83,6 +91,10 @@ func TestSilence(t *testing.T) {
 		{"it comes from elsewhere", attempt(2, 2, 1), keeper.Lost},
 		{"ever since, too", attempt(2, 3, 1), keeper.Lost},
 		{"nothing of it ran", attempt(3, 9, 0), keeper.Unstarted},
+		{"somebody had it and started nothing", wrote(3, 12, 9), keeper.Unstarted},
+		{"and so did we", wrote(3, 20, 9), keeper.Unstarted},
+		{"others went on with it", wrote(3, 22, 21), keeper.Lost},
+		{"ever since, whoever they were", wrote(3, 23, 21), keeper.Lost},
 	} {
 		h := k.must(t, tt.a)
 		if got := h.Fate("x"); got != tt.want {

@@ -55,7 +55,7 @@ func (s *Service) carryOn(ctx context.Context, lease store.Lease, r store.Run, k
 	}
 	a := Attempt{
 		Run: r.ID, Number: r.Attempt.Number, Epoch: lease.Epoch, Workflow: wf, Options: opt, Submitted: r.SubmittedAt,
-		TakenUp: &TakenUp{Running: p.Counts().Running, Seq: r.Seq},
+		TakenUp: &TakenUp{Running: p.Counts().Running, Wrote: r.Wrote, Seq: r.Seq},
 	}
 	runner, err := s.cfg.NewRunner(a)
 	if err != nil {

@@ -109,6 +109,7 @@ type Attempt struct {
 // TakenUp says where an attempt was when its program went away.
 type TakenUp struct {
 	Running int   // tasks
+	Wrote   int64 // see store.Run: whoever had the run since started nothing
 	Seq     int64 // of the transition which records that: those before it are the other program's
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // Archive is one run with all that is recorded of it, apart from requests and its
-// lease, which are of the moment. Run.Owner is nil; Run.Attempt is the last of
+// lease, which are of the moment. Run.Owner is nil, Run.Wrote 0; Run.Attempt is the last of
 // Attempts and Run.Seq the number of Transitions.
 type Archive struct {
 	Run         Run
@@ -74,7 +74,7 @@ func (a Archive) Normal() Archive {
 	}
 	a.Attempts, a.Transitions, a.Overrides = orNil(a.Attempts), orNil(a.Transitions), orNil(a.Overrides)
 	a.Workflows = usedWorkflows(&a)
-	a.Run.SubmittedAt, a.Run.Owner = micros(a.Run.SubmittedAt), nil
+	a.Run.SubmittedAt, a.Run.Owner, a.Run.Wrote = micros(a.Run.SubmittedAt), nil, 0
 	a.Run.Attempt, a.Run.Seq = a.Attempts[len(a.Attempts)-1], int64(len(a.Transitions))
 	return a
 }

@@ -195,6 +195,7 @@ type Run struct {
 	Attempt     Attempt // the latest
 	Owner       *Owner  // who holds the lease now; nil when nobody does or it has run out
 	Seq         int64   // of the last recorded transition
+	Wrote       int64   // the Epoch of the lease with which that was recorded; 0: nobody knows
 }
 
 // Attempt is one continuation of a run.

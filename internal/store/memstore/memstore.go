@@ -55,6 +55,7 @@ type record struct {
 	owner       *store.Owner
 	epoch       int64
 	until       time.Time
+	wrote       int64 // the epoch of the last transition
 	untold      bool  // it moved since it was looked at for who is to be told
 	told        int64 // the last transition that was looked at for that
 }

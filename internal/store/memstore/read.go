@@ -31,7 +31,7 @@ func (s *Store) Run(ctx context.Context, id run.ID) (store.Run, error) {
 func (s *Store) show(r *record) store.Run {
 	shown := r.run
 	shown.Attempt = shownAttempt(r.attempts[len(r.attempts)-1])
-	shown.Seq = int64(len(r.transitions))
+	shown.Seq, shown.Wrote = int64(len(r.transitions)), r.wrote
 	if (holding{r.owner, r.epoch, r.until}).live(s.now()) {
 		owner := *r.owner
 		shown.Owner = &owner

@@ -85,6 +85,7 @@ func (s *Store) Answer(ctx context.Context, l store.Lease, ts []run.Transition, 
 			return 0, fault.New(fault.Internal, "attempt %d of run %d does not exist", n, l.Run)
 		}
 	}
+	r.wrote = l.Epoch
 	r.answered = max(r.answered, min(request, len(r.requests)))
 	for i := range ts {
 		s.keepFingerprint(r, &ts[i])

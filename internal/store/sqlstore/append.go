@@ -65,7 +65,7 @@ func changeOf(all []change, attempt int) ([]change, int) {
 
 const (
 	// addSeq also checks the lease: no row is changed when it was lost.
-	addSeq    = `UPDATE runs SET seq = seq + ? WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
+	addSeq    = `UPDATE runs SET seq = seq + ?, wrote_epoch = lease_epoch WHERE id = ? AND lease_epoch = ? AND lease_owner IS NOT NULL`
 	returnSeq = addSeq + ` RETURNING seq`
 	addCounts = `UPDATE attempts SET jobs_running = jobs_running + ?, jobs_succeeded = jobs_succeeded + ?,
 		jobs_failed = jobs_failed + ?, jobs_skipped = jobs_skipped + ?, jobs_cancelled = jobs_cancelled + ?

@@ -15,7 +15,7 @@ import (
 const (
 	attemptColumns = `a.attempt, a.state, a.reason, a.detail, a.hash, a.options, a.created_at_us, a.started_at_us, a.ended_at_us,
 		a.jobs_total, a.jobs_running, a.jobs_succeeded, a.jobs_failed, a.jobs_skipped, a.jobs_cancelled`
-	runColumns = `r.id, r.application, r.file, r.working_dir, r.submitted_at_us, r.seq, r.lease_owner, r.lease_until_us, r.by_user, ` + attemptColumns
+	runColumns = `r.id, r.application, r.file, r.working_dir, r.submitted_at_us, r.seq, COALESCE(r.wrote_epoch, 0), r.lease_owner, r.lease_until_us, r.by_user, ` + attemptColumns
 	runTables  = `runs r JOIN attempts a ON a.run_id = r.id AND a.attempt = r.attempt`
 
 	selectRun         = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
@@ -109,7 +109,7 @@ func scanRun(from row, now time.Time) (r store.Run, err error) {
 	dest := append([]any{
 		&r.ID, into(&r.Application), into(&r.File), into(&r.WorkingDir),
 		timeInto{&r.SubmittedAt},
-		&r.Seq,
+		&r.Seq, &r.Wrote,
 		into(&h.owner),
 		timeInto{&h.until},
 		into(&r.By),

@@ -81,7 +81,7 @@ func TestOldHistoryIsCounted(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sqlOn(t, path, "DROP INDEX user_accounts_by_subject; ALTER TABLE user_accounts DROP COLUMN subject; ALTER TABLE audit_log DROP COLUMN request_id; ALTER TABLE transitions DROP COLUMN out_ended_us; DROP TABLE firings; DROP TABLE schedules; DROP TABLE uncounted; DROP TABLE tallies; DROP TABLE tally_series; DELETE FROM schema_versions WHERE version >= 9; PRAGMA user_version = 8")
+	sqlOn(t, path, "ALTER TABLE runs DROP COLUMN wrote_epoch; DROP INDEX user_accounts_by_subject; ALTER TABLE user_accounts DROP COLUMN subject; ALTER TABLE audit_log DROP COLUMN request_id; ALTER TABLE transitions DROP COLUMN out_ended_us; DROP TABLE firings; DROP TABLE schedules; DROP TABLE uncounted; DROP TABLE tallies; DROP TABLE tally_series; DELETE FROM schema_versions WHERE version >= 9; PRAGMA user_version = 8")
 	s = openTest(t, path, Config{})
 	if n := succeeded(t, s); n != 3 {
 		t.Errorf("%d before they are counted", n)

@@ -36,8 +36,10 @@ func (f *fixture) full(app string) store.Archive {
 	f.must(err)
 	overrides, err := f.Overrides(f.ctx, l.Run)
 	f.must(err)
+	r := f.run(l.Run)
+	r.Wrote = 0
 	return store.Archive{
-		Run: f.run(l.Run), Attempts: attempts, Transitions: numbered(1, append(ts, second...)), Overrides: overrides,
+		Run: r, Attempts: attempts, Transitions: numbered(1, append(ts, second...)), Overrides: overrides,
 		Workflows: map[string][]byte{"h-" + app: []byte("workflow " + app), "h2-" + app: []byte("second\x00 " + app)},
 	}
 }
@@ -66,7 +68,7 @@ func testExport(f *fixture) {
 	l := f.create("b")
 	f.append(l, history(5)...)
 	r := f.run(l.Run)
-	r.Owner = nil
+	r.Owner, r.Wrote = nil, 0
 	f.equal(f.export(l.Run), store.Archive{
 		Run: r, Attempts: []store.Attempt{r.Attempt}, Transitions: numbered(1, history(5)),
 		Workflows: map[string][]byte{"h-b": []byte("workflow b")},

@@ -39,7 +39,7 @@ func testDelete(f *fixture) {
 	f.equal(st.Rows, store.Rows{Workflows: 2, Runs: 1, Attempts: 2, Transitions: 105, Requests: 1, Overrides: 2, Tallies: 68})
 	all, err := f.Runs(f.ctx, store.Filter{})
 	f.must(err)
-	f.equal(all, []store.Run{kept.Run})
+	f.equal(all, []store.Run{f.run(kept.Run.ID)})
 	f.equal(f.create("c").Run, run.ID(3)) // a number is never given twice
 	_, err = f.Append(f.ctx, store.Lease{Run: gone.Run.ID, Epoch: 1}, history(1))
 	f.fails(err, fault.NotFound)

@@ -151,6 +151,22 @@ func testFencing(f *fixture) {
 	f.equal(len(taken), 1) // the old holder did not get it
 }
 
+// testWrote: who recorded last is known, also when somebody had the lease since.
+func testWrote(f *fixture) {
+	l := f.create("a")
+	f.equal(f.run(l.Run).Wrote, int64(0))
+	f.append(l, history(1)...)
+	f.equal(f.run(l.Run).Wrote, int64(1))
+	f.must(f.Release(f.ctx, l))
+	f.must(f.Release(f.ctx, f.acquire(l.Run, owner(2))))
+	third := f.acquire(l.Run, owner(3))
+	_, err := f.Renew(f.ctx, third, ttl)
+	f.must(err)
+	f.equal(f.run(l.Run).Wrote, int64(1))
+	f.answer(third, 1, history(2)...)
+	f.equal(f.run(l.Run).Wrote, int64(3))
+}
+
 func testReleased(f *fixture) {
 	l := f.create("a")
 	f.append(l, history(4)...)

@@ -65,6 +65,7 @@ func Run(t *testing.T, open Open) {
 		{"lease changes while the holder is looked at", testLeaseRace},
 		{"a lost lease is fenced", testFencing},
 		{"a released lease is fenced", testReleased},
+		{"who recorded last", testWrote},
 		{"one of many takes a lease", testLeaseContest},
 		{"requests are answered once", testRequests},
 		{"requests without an answer", testRequestsUnanswered},
