@@ -13,9 +13,14 @@ func (s *settings) profile(srv *server, name string, took time.Duration) (wait f
 	return s.ask(srv, name+".cpu", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(1, int(took.Seconds()))))
 }
 
-// heap keeps what is in the memory of the service, where that is asked for.
+// heap keeps what is in the memory of the service, and its metrics, where that is asked for.
 func (s *settings) heap(srv *server, name string) error {
-	return s.ask(srv, name+".heap", "/debug/pprof/heap")()
+	for file, path := range map[string]string{".heap": "/debug/pprof/heap", ".goroutines": "/debug/pprof/goroutine", ".metrics": "/metrics"} {
+		if err := s.ask(srv, name+file, path)(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *settings) ask(srv *server, file, path string) (wait func() error) {

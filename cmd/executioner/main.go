@@ -34,7 +34,7 @@ func main() {
 
 func open(ctx context.Context, s cli.Settings) (cli.Backend, error) {
 	a, err := app.Open(ctx, app.Settings{
-		Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate, Beat: s.Beat,
+		Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate,
 		Journal: s.Journal, Observe: s.Observe,
 		Program: self(), Name: os.Args[0], Build: identity(build()),
 	})

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"path/filepath"
-	"time"
 
 	"github.com/executionerhq/executioner/internal/admission"
 	"github.com/executionerhq/executioner/internal/cgroup"
@@ -42,8 +41,6 @@ type Settings struct {
 	Service bool
 	// Gate says when tasks may start, see runs.Config. Nil: nobody does.
 	Gate func(a runs.Attempt) engine.Gate
-	// Beat says how often leases are renewed, see runs.Config. Nil: each second.
-	Beat func() time.Duration
 	// Journal returns what records transitions instead of the store, which it is given. Nil: the store does.
 	Journal func(engine.Journal) engine.Journal
 	// Observe returns who is told of an attempt, see runs.Config. Nil: nobody is.
@@ -76,7 +73,7 @@ func Open(ctx context.Context, s Settings) (*App, error) {
 	hub := &event.Hub{}
 	keepers := &keepers{settings: s, host: host}
 	service := runs.New(runs.Config{
-		Store: st, Hub: hub, Host: newKnown(scope, keepers.remains), Trouble: s.Trouble, Gate: s.gate(), Gated: s.gated(), Beat: s.Beat,
+		Store: st, Hub: hub, Host: newKnown(scope, keepers.remains), Trouble: s.Trouble, Gate: s.gate(), Gated: s.gated(), Kept: s.Service,
 		Journal: s.journal(st), Observe: s.Observe,
 		Secrets: func(ctx context.Context, wf *workflow.Workflow) ([]string, error) {
 			return secrets(ctx, s.Environ, s.Service, wf)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +58,6 @@ type Settings struct {
 	Notice     func(string)                     // is told what a person should know while a run goes on; from any goroutine
 	Service    bool                             // for many runs at once, see serve
 	Gate       func(a runs.Attempt) engine.Gate // says when their tasks may start; nil: nobody does
-	Beat       func() time.Duration             // how often their leases are renewed; nil: each second
 	// Journal returns what records instead of the one given; nil: the one given does.
 	Journal func(engine.Journal) engine.Journal
 	Observe func(a runs.Attempt) runs.Observer // is told what becomes of attempts; nil: nobody is

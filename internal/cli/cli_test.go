@@ -42,7 +42,7 @@ func program() {
 		},
 		Open: func(ctx context.Context, s cli.Settings) (cli.Backend, error) {
 			a, err := app.Open(ctx, app.Settings{
-				Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate, Beat: s.Beat,
+				Database: s.Database, StateDir: s.StateDir, Durability: s.Durability, Environ: s.Environ, Trouble: s.Trouble, Notice: s.Notice, Service: s.Service, Gate: s.Gate,
 				Program: "/proc/self/exe", Name: os.Args[0],
 			})
 			if err != nil {

@@ -150,7 +150,7 @@ func (c *command) openService(ctx context.Context, gates *service.Gates, in *ins
 		}
 		log.Info("results are being recorded again")
 	})
-	settings.Service, settings.Gate, settings.Beat = true, gates.Gate, gates.Beat
+	settings.Service, settings.Gate = true, gates.Gate
 	settings.Journal, settings.Observe = in.journal, in.observe
 	settings.Durability = cmp.Or(settings.Durability, "full")
 	settings.Notice = func(text string) { log.Warn(text) }

@@ -92,7 +92,7 @@ type Stop struct {
 	Detail string
 }
 
-// Config is what a loop works with. All but Gate, First, Asked, TTL, Beat and
+// Config is what a loop works with. All but Gate, First, Asked, TTL, Kept and
 // Trouble are required.
 type Config struct {
 	Journal   Journal
@@ -110,10 +110,10 @@ type Config struct {
 	Asked []store.Request
 	// TTL is how long the lease lasts without being renewed. Defaults to 30 s.
 	TTL time.Duration
-	// Beat returns how long to wait before the lease is renewed again, which is also how soon
-	// a request of somebody else is seen; at most a third of TTL counts. It is called from
-	// any goroutine. Defaults to a second, always.
-	Beat func() time.Duration
+	// Kept says that somebody else keeps the lease alive, and calls Look when it was lost or
+	// somebody asks something of the run. Otherwise the loop does both itself: every second, or
+	// after a third of TTL if that is shorter.
+	Kept bool
 	// Trouble is told once when recording begins to fail, which is then tried again and
 	// again, and once with nil when it works. Called from the loop's goroutine.
 	Trouble func(error)
@@ -122,7 +122,7 @@ type Config struct {
 // Names of the intervals that the loop waits.
 const (
 	defaultTTL = 30 * time.Second
-	heartbeat  = time.Second            // between renewals of the lease, when nobody says otherwise
+	heartbeat  = time.Second            // between renewals of the lease
 	retryFirst = 100 * time.Millisecond // before a failed commit is tried again
 	retryMax   = 5 * time.Second
 )
@@ -158,9 +158,6 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	if cfg.Trouble == nil {
 		cfg.Trouble = func(error) {}
 	}
-	if cfg.Beat == nil {
-		cfg.Beat = func() time.Duration { return heartbeat }
-	}
 	if cfg.Gate == nil {
 		cfg.Gate = open{}
 	}
@@ -176,8 +173,7 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	return l
 }
 
-// Look has the loop see at once what was asked of the run, which it does from time to time
-// anyway.
+// Look has the loop renew its lease at once, and see what was asked of the run.
 func (l *Loop) Look() { go l.beat() }
 
 // Send gives the plan an input, such as a Cancel. It never blocks and is safe for

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/failpoint"
@@ -239,8 +240,13 @@ func (l *Loop) stopBeating() {
 	defer l.beating.Unlock()
 }
 
-// pause is how long to wait before the next renewal.
-func (l *Loop) pause() time.Duration { return min(l.cfg.Beat(), l.cfg.TTL/3) }
+// pause is how long to wait before the next renewal: for ever when somebody else renews.
+func (l *Loop) pause() time.Duration {
+	if l.cfg.Kept {
+		return math.MaxInt64
+	}
+	return min(heartbeat, l.cfg.TTL/3)
+}
 
 // beat keeps the lease and passes on what others ask of the run. That the lease was lost
 // ends the loop wherever it is.
@@ -256,7 +262,9 @@ func (l *Loop) beat() {
 		return
 	}
 	l.pass(asked) // any other error is met again by record, which reports it
-	l.beats.Reset(l.pause())
+	if !l.cfg.Kept {
+		l.beats.Reset(l.pause())
+	}
 }
 
 // pass tells the plan of requests, of each once. Call it with beating held, or before the

@@ -59,8 +59,9 @@ type Config struct {
 	Gate func(a Attempt) engine.Gate
 	// Gated reports whether the attempts of a workflow have a gate. Nil: all do.
 	Gated func(wf *workflow.Workflow) bool
-	// Beat returns how often the lease of each run is renewed, see engine.Config. Nil: each second.
-	Beat func() time.Duration
+	// Kept says that Keep is called again and again for all that is executed here. Otherwise
+	// each run looks after itself.
+	Kept bool
 	// Journal records transitions. Nil: Store does.
 	Journal engine.Journal
 	// Observe returns who is told of an attempt's transitions besides Hub. Nil: nobody.

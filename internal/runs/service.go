@@ -57,5 +57,8 @@ func (s *Service) takeLeased(ctx context.Context, lease store.Lease, given *work
 	return nil, s.closeLeased(ctx, lease, r)
 }
 
+// Owner is this program, as it holds leases.
+func (s *Service) Owner() store.Owner { return s.cfg.Host.Owner() }
+
 // Taken reports whether a run has a program that looks after it.
 func (s *Service) Taken(r store.Run) bool { return s.isOwned(r) }

@@ -159,7 +159,7 @@ func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a 
 	publisher, observed := s.observed(a)
 	loop := engine.Start(ctx, engine.Config{
 		Gate: gate, First: first, Asked: asked, Journal: s.cfg.Journal, Runner: runner, Publisher: publisher,
-		Lease: lease, TTL: leaseTTL, Beat: s.cfg.Beat, Trouble: s.cfg.Trouble,
+		Lease: lease, TTL: leaseTTL, Kept: s.cfg.Kept, Trouble: s.cfg.Trouble,
 	}, p, a.Number)
 	go func() { // so that Follow comes to an end, however the loop ended
 		<-loop.Ended()

@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/admission"
@@ -116,6 +117,7 @@ func TestCancelWithoutSecrets(t *testing.T) {
 		p.submit(wf)
 		p.closed.Store(true)
 		p.cancel(2, store.CancelRun)
+		synctest.Wait()
 		s.is("1 RUNNING", "2 CANCELLED")
 	})
 }

@@ -17,7 +17,6 @@ type Gates struct {
 	mu    sync.Mutex // guards all below: a loop of each run comes, and tasks end on goroutines of their own
 	queue *admission.Queue
 	waits map[admission.Key]waiter // of tasks that wait
-	open  int                      // gates
 }
 
 // waiter is a task that waits.
@@ -40,21 +39,7 @@ func (g *Gates) Usage() admission.Usage {
 
 // Gate returns the gate of one attempt.
 func (g *Gates) Gate(a runs.Attempt) engine.Gate {
-	g.mu.Lock()
-	g.open++
-	g.mu.Unlock()
 	return &gate{all: g, wf: a.Workflow, key: admission.Key{Run: a.Run, Attempt: a.Number}, since: a.Submitted, waiting: make(map[admission.Key]bool), given: make(map[admission.Key]bool)}
-}
-
-// renewals is how many leases are renewed in a second at most.
-const renewals = 100
-
-// Beat returns how often the lease of each run is renewed: each second as long as these
-// are few, and so that it costs little when they are many.
-func (g *Gates) Beat() time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return max(time.Second, time.Duration(g.open)*time.Second/renewals)
 }
 
 // Why says what a job of an attempt waits for, empty when it does not wait here.
@@ -151,6 +136,5 @@ func (g *gate) Close() {
 			q.Done(k)
 		}
 		clear(g.given)
-		g.all.open--
 	})
 }

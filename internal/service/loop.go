@@ -31,11 +31,11 @@ func (s *Service) loop(left []store.Run) {
 	for {
 		if began := time.Now(); !began.Before(lookAt) {
 			s.look()
-			lookAt = next(began, pollEvery)
+			lookAt = next(began, pollEvery, share)
 		}
 		if began := time.Now(); !began.Before(sweepAt) {
 			s.sweep()
-			sweepAt = next(began, sweepEvery)
+			sweepAt = next(began, sweepEvery, sweepShare)
 		}
 		s.takeWaiting()
 		timer.Reset(time.Until(earliest(lookAt, sweepAt)))
@@ -51,9 +51,9 @@ func (s *Service) loop(left []store.Run) {
 	}
 }
 
-// next is when something is done again that began then: so late that it takes a small
+// next is when something is done again that began then: so late that it takes one part in
 // share of the time only.
-func next(began time.Time, every time.Duration) time.Time {
+func next(began time.Time, every time.Duration, share time.Duration) time.Time {
 	return time.Now().Add(max(every, share*time.Since(began)))
 }
 
@@ -117,7 +117,8 @@ func (s *Service) sweep() {
 
 // left returns the runs that have begun and have no program, oldest first.
 func (s *Service) left(ctx context.Context) ([]store.Run, error) {
-	found, err := s.cfg.Store.Runs(ctx, store.Filter{States: []run.State{run.Queued, run.Running}})
+	me := s.cfg.Runs.Owner()
+	found, err := s.cfg.Store.Runs(ctx, store.Filter{States: []run.State{run.Queued, run.Running}, NotHeldBy: &me})
 	if err != nil {
 		return nil, err
 	}

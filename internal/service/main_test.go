@@ -65,8 +65,9 @@ type program struct {
 	owner   store.Owner
 	runs    *runs.Service
 	gates   *service.Gates
-	mu      sync.Mutex // guards runners
+	mu      sync.Mutex // guards the next two
 	runners []*enginetest.Runner
+	renewed []int // how many leases at once
 	gone    atomic.Bool
 	broken  atomic.Bool   // the database can't be used
 	hangs   atomic.Bool   // the database gives no answer
@@ -82,7 +83,7 @@ func (s *site) open(cfg service.Config, room admission.Config) *program {
 	p := &program{s: s, held: make(chan struct{}, 1), owner: store.Owner{Host: "host", PID: s.pids}, gates: service.NewGates(room)}
 	has := &wire{s.st, p}
 	p.runs = runs.New(runs.Config{
-		Store: has, Host: p, Hub: &event.Hub{}, NewRunner: p.newRunner, Gate: p.gates.Gate,
+		Store: has, Host: p, Hub: &event.Hub{}, Kept: true, NewRunner: p.newRunner, Gate: p.gates.Gate,
 		Secrets: func(context.Context, *workflow.Workflow) ([]string, error) {
 			if p.closed.Load() {
 				return nil, fault.New(fault.Unavailable, "the vault is closed")
@@ -224,6 +225,23 @@ func (w *wire) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]s
 		return nil, err
 	}
 	return w.Store.Renew(ctx, l, ttl)
+}
+
+func (w *wire) RenewAll(ctx context.Context, ls []store.Lease, ttl time.Duration) ([]store.Lease, error) {
+	if err := w.p.can(); err != nil {
+		return nil, err
+	}
+	w.p.mu.Lock()
+	w.p.renewed = append(w.p.renewed, len(ls))
+	w.p.mu.Unlock()
+	return w.Store.RenewAll(ctx, ls, ttl)
+}
+
+func (w *wire) Asked(ctx context.Context, from, to run.ID) ([]run.ID, error) {
+	if err := w.p.can(); err != nil {
+		return nil, err
+	}
+	return w.Store.Asked(ctx, from, to)
 }
 
 func (w *wire) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {

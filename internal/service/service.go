@@ -43,7 +43,8 @@ const (
 	pollEvery  = time.Second     // between looks for runs that wait
 	sweepEvery = 5 * time.Second // between looks for runs whose program is gone
 	againAfter = 30 * time.Second
-	share      = 50 // looking takes at most one part in that many of the time
+	share      = 50   // looking for runs that wait takes at most one part in that many of the time
+	sweepShare = 1000 // and for runs whose program is gone, of which there are hardly ever any
 )
 
 // startRoom is how many runs begin at the same moment. They share commits.
@@ -105,6 +106,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.started = true
 	s.mu.Unlock()
 	go s.loop(left)
+	go s.keep()
 	return nil
 }
 

@@ -450,21 +450,77 @@ func TestSecrets(t *testing.T) {
 }
 
 // With few runs each lease is renewed every second, with many all of them cost as little.
-func TestBeat(t *testing.T) {
-	bubble(t, func(_ *testing.T, s *site) {
-		s.takes = time.Minute
+func TestLeasesAreRenewedTogether(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.takes = time.Hour
 		p := s.serve(service.Config{}, admission.Config{Slots: 1})
-		for n, want := range map[int]time.Duration{1: time.Second, 150: 1500 * time.Millisecond} {
-			for p.Stats().Active < n {
-				p.submit(s.flow("a"))
-			}
-			if got := p.gates.Beat(); n <= p.Stats().Active && got < want {
-				t.Errorf("with %d runs it is %s", n, got)
-			}
+		renewed := func(during time.Duration) []int {
+			p.mu.Lock()
+			p.renewed = nil
+			p.mu.Unlock()
+			pass(during)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.renewed
+		}
+		if got := renewed(3 * time.Second); got != nil {
+			t.Errorf("there is nothing to renew: %v", got)
+		}
+		p.submit(s.flow("a"))
+		if got := renewed(3 * time.Second); !slices.Equal(got, []int{1, 1, 1}) {
+			t.Errorf("one run: %v", got)
+		}
+		for range 299 {
+			p.submit(s.flow("a"))
+		}
+		renewed(3 * time.Second)
+		if got := renewed(6 * time.Second); !slices.Equal(got, []int{300, 300}) {
+			t.Errorf("300 runs: %v", got)
+		}
+		pass(20 * time.Minute)
+		r, err := s.st.Run(t.Context(), 300)
+		if err != nil || r.Owner == nil || *r.Owner != p.owner {
+			t.Errorf("the last run is %v's, %v", r.Owner, err)
 		}
 		p.drained()
-		if got := p.gates.Beat(); got != time.Second {
-			t.Errorf("with none it is %s", got)
+	})
+}
+
+// A run that was taken away ends here as soon as that is found out, though it does nothing.
+func TestLeaseLostWhileItWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.takes = time.Hour
+		p := s.serve(service.Config{}, admission.Config{Slots: 1})
+		p.submit(s.flow("a"))
+		waits := p.submit(s.flow("a"))
+		other := store.Owner{Host: "elsewhere", PID: 7}
+		if _, err := s.st.Acquire(t.Context(), waits, other, time.Hour, func(store.Owner) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		if n := p.Stats().Active; n != 1 {
+			t.Errorf("%d runs are active", n)
+		}
+	})
+}
+
+// What others ask of a run through the database is heard within a second, however many there are.
+func TestRequestsAreHeardAmongManyRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.takes = time.Hour
+		p := s.serve(service.Config{}, admission.Config{Slots: 1})
+		for range 500 {
+			p.submit(s.flow("a"))
+		}
+		pass(time.Second)
+		for _, id := range []run.ID{1, 250, 500} {
+			if err := s.st.Request(t.Context(), id, store.Request{Kind: store.CancelRun, By: "ann"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Second)
+		if n := p.Stats().Active; n != 497 && n != 498 { // the first has a job to end
+			t.Errorf("%d runs are active", n)
 		}
 	})
 }

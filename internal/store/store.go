@@ -37,6 +37,9 @@ type Store interface {
 	// Renew prolongs the lease and returns the requests that nobody has answered yet.
 	// Locked when the lease was lost.
 	Renew(ctx context.Context, l Lease, ttl time.Duration) ([]Request, error)
+	// RenewAll prolongs many leases at once, and returns those that were lost. When it fails
+	// some may have been prolonged.
+	RenewAll(ctx context.Context, ls []Lease, ttl time.Duration) (lost []Lease, err error)
 	// Release gives the lease back. A lease that was lost is not an error.
 	Release(ctx context.Context, l Lease) error
 	// AddAttempt records the next attempt of the leased run in state PENDING and returns its number.
@@ -65,6 +68,9 @@ type Store interface {
 	// Request asks the owner of a run to do something; its next Renew returns it. r.No
 	// counts for nothing.
 	Request(ctx context.Context, id run.ID, r Request) error
+	// Asked returns the runs from one id to another of which requests have not been
+	// answered, in order.
+	Asked(ctx context.Context, from, to run.ID) ([]run.ID, error)
 	// AddOverrides records jobs that were declared successful by hand.
 	AddOverrides(ctx context.Context, id run.ID, os []run.Override) error
 	// Overrides returns them in the order in which they were made.
@@ -237,6 +243,7 @@ type Filter struct {
 	Until       time.Time // submitted before
 	Before      run.ID    // keyset paging: ids below this only; 0 for all
 	Limit       int       // 0 for no limit
+	NotHeldBy   *Owner    // without those whose lease they hold; nil for all
 }
 
 // RequestKind is what the owner of a run may be asked.

@@ -77,6 +77,23 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) ([]
 	return append([]store.Request(nil), r.requests[r.answered:]...), nil
 }
 
+// RenewAll implements store.Store.
+func (s *Store) RenewAll(ctx context.Context, ls []store.Lease, ttl time.Duration) (lost []store.Lease, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	for _, l := range ls {
+		r, err := s.leased(l)
+		if err != nil {
+			lost = append(lost, l)
+			continue
+		}
+		r.until = s.now().Add(ttl)
+	}
+	return lost, nil
+}
+
 // Release implements store.Store.
 func (s *Store) Release(ctx context.Context, l store.Lease) error {
 	if err := s.enter(ctx); err != nil {

@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/fault"
 	"github.com/executionerhq/executioner/internal/run"
@@ -55,11 +56,16 @@ func (s *Store) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
 		if f.Limit > 0 && len(found) == f.Limit {
 			break
 		}
-		if matches(r, f) {
+		if matches(r, f) && (f.NotHeldBy == nil || !r.heldBy(*f.NotHeldBy, s.now())) {
 			found = append(found, s.show(r))
 		}
 	}
 	return found, nil
+}
+
+// heldBy reports whether somebody holds the run's lease.
+func (r *record) heldBy(o store.Owner, now time.Time) bool {
+	return r.owner != nil && *r.owner == o && r.until.After(now)
 }
 
 func matches(r *record, f store.Filter) bool {

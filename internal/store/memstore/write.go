@@ -128,6 +128,20 @@ func (s *Store) Request(ctx context.Context, id run.ID, q store.Request) error {
 	return nil
 }
 
+// Asked implements store.Store.
+func (s *Store) Asked(ctx context.Context, from, to run.ID) (ids []run.ID, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	for _, r := range s.runs {
+		if id := r.run.ID; id >= from && id <= to && len(r.requests) > r.answered {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // AddOverrides implements store.Store.
 func (s *Store) AddOverrides(ctx context.Context, id run.ID, os []run.Override) error {
 	if err := s.enter(ctx); err != nil {

@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
@@ -107,6 +109,54 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (as
 		return nil, err
 	}
 	return asked, nil
+}
+
+// renewedAtOnce is how many leases are renewed in one transaction, for which the others wait.
+const renewedAtOnce = 500
+
+// RenewAll implements store.Store. Each writer renews those of its own runs, in order, so
+// that none waits for another.
+func (s *Store) RenewAll(ctx context.Context, ls []store.Lease, ttl time.Duration) (lost []store.Lease, err error) {
+	of := make([][]store.Lease, len(s.writers))
+	for _, l := range ls {
+		w := uint64(l.Run) % uint64(len(of))
+		of[w] = append(of[w], l)
+	}
+	for _, mine := range of {
+		slices.SortFunc(mine, func(a, b store.Lease) int { return cmp.Compare(a.Run, b.Run) })
+		for some := range slices.Chunk(mine, renewedAtOnce) {
+			gone, err := s.renewSome(ctx, some, ttl)
+			if lost = append(lost, gone...); err != nil {
+				return lost, err
+			}
+		}
+	}
+	return lost, nil
+}
+
+// renewSome renews leases of runs of one writer.
+func (s *Store) renewSome(ctx context.Context, ls []store.Lease, ttl time.Duration) (lost []store.Lease, err error) {
+	err = s.changeRun(ctx, "renew leases", ls[0].Run, func(t *tx) error {
+		lost = nil
+		until := micros(s.cfg.Now().Add(ttl))
+		t.harmless()
+		for _, l := range ls {
+			err := t.later(func(rows int64) error {
+				if rows == 0 {
+					lost = append(lost, l)
+				}
+				return nil
+			}, renewLease, until, l.Run, l.Epoch)
+			if err != nil {
+				return err
+			}
+		}
+		return t.flush()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lost, nil
 }
 
 // Release implements store.Store.

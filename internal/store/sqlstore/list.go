@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/store"
@@ -16,27 +17,47 @@ func (s *Store) Runs(ctx context.Context, f store.Filter) (found []store.Run, er
 	if !some {
 		return nil, nil
 	}
+	wish, err := s.searchFor(f)
+	if err != nil {
+		return nil, err
+	}
 	err = s.view(ctx, "list runs", func(ctx context.Context, t *sql.Tx) error {
 		parts, err := spans(ctx, t, f)
 		if err != nil {
 			return err
 		}
-		found, err = s.search(ctx, t, f, states, parts)
+		found, err = s.search(ctx, t, wish, states, parts)
 		return err
 	})
 	return found, err
 }
 
+// search is what is searched for.
+type search struct {
+	store.Filter
+	not string // who must not hold the lease, as stored; empty: anybody may
+	now time.Time
+}
+
+func (s *Store) searchFor(f store.Filter) (search, error) {
+	of := search{Filter: f, now: s.cfg.Now()}
+	if f.NotHeldBy == nil {
+		return of, nil
+	}
+	var err error
+	of.not, err = encodeOwner(*f.NotHeldBy)
+	return of, err
+}
+
 // search goes through the parts of a history until it has found enough.
-func (s *Store) search(ctx context.Context, t *sql.Tx, f store.Filter, states []run.State, parts []span) (found []store.Run, err error) {
-	now := s.cfg.Now()
+func (s *Store) search(ctx context.Context, t *sql.Tx, f search, states []run.State, parts []span) (found []store.Run, err error) {
 	for _, part := range parts {
 		q := listQuery(f, states, part)
 		rows, err := t.QueryContext(ctx, q.text.String(), q.args...)
 		if err != nil {
 			return nil, err
 		}
-		some, err := collect(rows, func(r *sql.Rows) (store.Run, error) { return scanRun(r, now) })
+		some, err := collect(rows, func(r *sql.Rows) (store.Run, error) { return scanRun(r, f.now) })
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +89,7 @@ func wanted(f store.Filter) (states []run.State, some bool) {
 // listQuery finds the ids first, by an index that has them in order, and reads the
 // runs then. Each state is a search of its own, since only within one state are the
 // ids of the index in order.
-func listQuery(f store.Filter, states []run.State, part span) *query {
+func listQuery(f search, states []run.State, part span) *query {
 	q := new(query)
 	q.add("SELECT " + runColumns + " FROM " + runTables + " WHERE r.id IN (")
 	if len(states) == 0 && f.Application == "" {
@@ -82,7 +103,7 @@ func listQuery(f store.Filter, states []run.State, part span) *query {
 		q.addUnion(f, part, states)
 	}
 	q.add(") ORDER BY r.id DESC")
-	q.addLimit(f)
+	q.addLimit(f.Filter)
 	return q
 }
 
@@ -97,7 +118,7 @@ func (q *query) add(text string, args ...any) {
 	q.args = append(q.args, args...)
 }
 
-func (q *query) addUnion(f store.Filter, part span, states []run.State) {
+func (q *query) addUnion(f search, part span, states []run.State) {
 	index := "runs_by_state"
 	if f.Application != "" {
 		index = "runs_by_application"
@@ -114,7 +135,7 @@ func (q *query) addUnion(f store.Filter, part span, states []run.State) {
 
 // addSearch adds one walk from the newest run to the oldest. The times are part of a
 // sum, so that no database thinks of walking by them instead.
-func (q *query) addSearch(f store.Filter, part span, where string, args ...any) {
+func (q *query) addSearch(f search, part span, where string, args ...any) {
 	q.add("SELECT r.id FROM runs r "+where, args...)
 	if f.Application != "" {
 		q.add(" AND r.application = ?", f.Application)
@@ -131,8 +152,11 @@ func (q *query) addSearch(f store.Filter, part span, where string, args ...any) 
 	if !f.Until.IsZero() {
 		q.add(" AND r.submitted_at_us + 0 < ?", f.Until.UnixMicro())
 	}
+	if f.not != "" {
+		q.add(" AND (r.lease_owner IS NULL OR r.lease_owner <> ? OR r.lease_until_us <= ?)", f.not, f.now.UnixMicro())
+	}
 	q.add(" ORDER BY r.id DESC")
-	q.addLimit(f)
+	q.addLimit(f.Filter)
 }
 
 func (q *query) addLimit(f store.Filter) {

@@ -17,7 +17,7 @@ func TestListPlans(t *testing.T) {
 	for _, c := range listings() {
 		for _, part := range []span{{}, {from: 50, to: 90}} {
 			states, _ := wanted(c.f)
-			q := listQuery(c.f, states, part)
+			q := listQuery(search{Filter: c.f}, states, part)
 			plan := explain(t, s, q)
 			bad := strings.Contains(plan, "TEMP B-TREE")
 			for line := range strings.Lines(plan) {

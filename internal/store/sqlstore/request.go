@@ -11,6 +11,7 @@ import (
 const (
 	insertRequest = `INSERT INTO requests (run_id, req_no, kind, job, by_user, at_us)
 		VALUES (?, (SELECT COALESCE(MAX(req_no), 0) + 1 FROM requests WHERE run_id = ?), ?, ?, ?, ?)`
+	selectAsked    = `SELECT DISTINCT run_id FROM requests WHERE run_id >= ? AND run_id <= ? AND taken_us IS NULL ORDER BY run_id`
 	insertOverride = `INSERT INTO overrides (run_id, override_no, attempt, job, by_user, at_us, note)
 		VALUES (?, (SELECT COALESCE(MAX(override_no), 0) + 1 FROM overrides WHERE run_id = ?), ?, ?, ?, ?, ?)`
 	selectOverrides = `SELECT attempt, job, by_user, at_us, note FROM overrides WHERE run_id = ? ORDER BY override_no`
@@ -24,6 +25,16 @@ func (s *Store) Request(ctx context.Context, id run.ID, r store.Request) error {
 		}
 		return t.exec(insertRequest, id, id, string(r.Kind), text(r.Job), text(r.By), micros(r.At))
 	})
+}
+
+// Asked implements store.Store.
+func (s *Store) Asked(ctx context.Context, from, to run.ID) (ids []run.ID, err error) {
+	err = s.view(ctx, "look for requests", func(ctx context.Context, t *sql.Tx) error {
+		var err error
+		ids, err = list(askerOf(ctx, t), one[run.ID], selectAsked, int64(from), int64(to))
+		return err
+	})
+	return ids, err
 }
 
 func scanRequest(rows *sql.Rows) (r store.Request, err error) {

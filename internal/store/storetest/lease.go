@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -273,6 +276,94 @@ func (f *fixture) answer(l store.Lease, request int, ts ...run.Transition) {
 	last, err := f.Answer(f.ctx, l, ts, request)
 	f.must(err)
 	f.equal(last, f.run(l.Run).Seq)
+}
+
+func testAsked(f *fixture) {
+	all := []store.Lease{f.create("a"), f.create("b"), f.create("c"), f.create("d")}
+	asked := func(from, to int, want ...run.ID) {
+		f.Helper()
+		got, err := f.Asked(f.ctx, all[from].Run, all[to].Run)
+		f.must(err)
+		f.equal(got, want)
+	}
+	asked(0, 3)
+	for _, i := range []int{2, 0, 2, 3} {
+		f.must(f.Request(f.ctx, all[i].Run, store.Request{Kind: store.CancelRun}))
+	}
+	asked(0, 3, all[0].Run, all[2].Run, all[3].Run)
+	asked(1, 2, all[2].Run)
+	asked(3, 0)
+	_, err := f.Answer(f.ctx, all[2], nil, 1)
+	f.must(err)
+	asked(0, 2, all[0].Run, all[2].Run)
+	_, err = f.Answer(f.ctx, all[2], nil, 2)
+	f.must(err)
+	asked(0, 2, all[0].Run)
+}
+
+func testNotHeldBy(f *fixture) {
+	mine, yours, nobodys, old := f.create("a"), f.create("b"), f.create("a"), f.create("a")
+	f.must(f.Release(f.ctx, nobodys))
+	f.must(f.Release(f.ctx, yours))
+	f.clock.Advance(ttl)
+	f.acquire(yours.Run, owner(2))
+	_, err := f.Renew(f.ctx, mine, ttl)
+	f.must(err)
+	me := owner(1)
+	for _, c := range []struct {
+		f    store.Filter
+		want []run.ID
+	}{
+		{store.Filter{NotHeldBy: &me}, []run.ID{old.Run, nobodys.Run, yours.Run}},
+		{store.Filter{NotHeldBy: &me, States: []run.State{run.Pending}, Limit: 2}, []run.ID{old.Run, nobodys.Run}},
+		{store.Filter{NotHeldBy: &me, Application: "a", States: []run.State{run.Pending}}, []run.ID{old.Run, nobodys.Run}},
+		{store.Filter{States: []run.State{run.Pending}}, []run.ID{old.Run, nobodys.Run, yours.Run, mine.Run}},
+	} {
+		found, err := f.Runs(f.ctx, c.f)
+		f.must(err)
+		var got []run.ID
+		for i := range found {
+			got = append(got, found[i].ID)
+		}
+		f.equal(got, c.want)
+	}
+}
+
+func testRenewAll(f *fixture) {
+	var all, want []store.Lease
+	for n := range 7 {
+		all = append(all, f.create(fmt.Sprint(n)))
+	}
+	f.must(f.Release(f.ctx, all[1]))
+	f.must(f.Release(f.ctx, all[4]))
+	taken := f.acquire(all[4].Run, owner(2))
+	f.must(f.Request(f.ctx, all[2].Run, store.Request{Kind: store.CancelRun}))
+	f.clock.Advance(ttl - time.Microsecond)
+	none := store.Lease{Run: all[6].Run + 100, Epoch: 1}
+	slices.Reverse(all)
+	lost, err := f.RenewAll(f.ctx, append(slices.Clone(all), none), ttl)
+	f.must(err)
+	slices.Reverse(all)
+	want = []store.Lease{all[1], all[4], none}
+	slices.SortFunc(lost, func(a, b store.Lease) int { return cmp.Compare(a.Run, b.Run) })
+	f.equal(lost, want)
+	f.clock.Advance(ttl - time.Microsecond)
+	me := owner(1)
+	for i, l := range all {
+		switch i {
+		case 1, 4:
+			f.equal(f.owned(l.Run), (*store.Owner)(nil)) // that of somebody else has run out
+		default:
+			f.equal(f.owned(l.Run), &me)
+		}
+	}
+	f.equal(f.append(taken, history(1)...), int64(1))
+	asked, err := f.Renew(f.ctx, all[2], ttl)
+	f.must(err)
+	f.equal(len(asked), 1) // nothing was taken
+	lost, err = f.RenewAll(f.ctx, nil, ttl)
+	f.must(err)
+	f.equal(len(lost), 0)
 }
 
 func testOverrides(f *fixture) {
