@@ -92,7 +92,7 @@ type Stop struct {
 	Detail string
 }
 
-// Config is what a loop works with. All but Gate, First, Asked, TTL, Kept and
+// Config is what a loop works with. All but Gate, First, Asked, TTL, Kept, Over and
 // Trouble are required.
 type Config struct {
 	Journal   Journal
@@ -114,6 +114,8 @@ type Config struct {
 	// somebody asks something of the run. Otherwise the loop does both itself: every second, or
 	// after a third of TTL if that is shorter.
 	Kept bool
+	// Over is called when the loop has ended, from its goroutine. Nil: nothing is.
+	Over func()
 	// Trouble is told once when recording begins to fail, which is then tried again and
 	// again, and once with nil when it works. Called from the loop's goroutine.
 	Trouble func(error)
@@ -157,6 +159,9 @@ func Start(ctx context.Context, cfg Config, p *plan.Plan, attempt int) *Loop {
 	}
 	if cfg.Trouble == nil {
 		cfg.Trouble = func(error) {}
+	}
+	if cfg.Over == nil {
+		cfg.Over = func() {}
 	}
 	if cfg.Gate == nil {
 		cfg.Gate = open{}

@@ -15,6 +15,7 @@ import (
 
 // run is the loop. It returns when the plan is done or the run can't be carried on.
 func (l *Loop) run(ctx context.Context) {
+	defer l.cfg.Over()
 	defer close(l.ended)
 	defer l.cfg.Gate.Close()
 	defer l.giveUp(nil)

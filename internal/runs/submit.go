@@ -160,11 +160,10 @@ func (s *Service) start(ctx context.Context, lease store.Lease, p *plan.Plan, a 
 	loop := engine.Start(ctx, engine.Config{
 		Gate: gate, First: first, Asked: asked, Journal: s.cfg.Journal, Runner: runner, Publisher: publisher,
 		Lease: lease, TTL: leaseTTL, Kept: s.cfg.Kept, Trouble: s.cfg.Trouble,
+		Over: func() { // so that Follow comes to an end, however the loop ended
+			sub.Close()
+			observed()
+		},
 	}, p, a.Number)
-	go func() { // so that Follow comes to an end, however the loop ended
-		<-loop.Ended()
-		sub.Close()
-		observed()
-	}()
 	return &Execution{Attempt: a, Loop: loop, service: s, lease: lease, runner: runner, sub: sub, after: after}
 }
