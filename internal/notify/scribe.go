@@ -31,8 +31,8 @@ const (
 	keepIncidents = 30 * 24 * time.Hour
 )
 
-// scribe turns what is recorded of runs into messages. runs, failed and watched are owned by
-// the goroutine in work; record may be called by anybody.
+// scribe turns what is recorded of runs into messages. runs, failed, watched and listAt are
+// owned by the goroutine in work; record may be called by anybody.
 type scribe struct {
 	cfg     *Config
 	ring    func() // tells the lines that there are messages
@@ -40,6 +40,8 @@ type scribe struct {
 	runs    map[run.ID]*tracker
 	failed  map[glance]time.Time // what was passed over, and when: see passOver
 	watched time.Time
+	listAt  time.Time // when all runs are looked at again
+	hints   hints
 	asks    asks
 	last    atomic.Int64 // microseconds, see tick
 }
@@ -67,8 +69,47 @@ func (s *scribe) work(ctx context.Context) {
 	}
 }
 
-// pass looks at everything once.
+// listShare says that to look at all runs takes at most one part in that many of the time:
+// there may be thousands that wait.
+const listShare = 500
+
+// pass looks at the runs of which there are hints, or at all when it is time for that.
 func (s *scribe) pass(ctx context.Context) error {
+	ids, all := s.hints.take()
+	began := time.Now()
+	if !all && began.Before(s.listAt) {
+		return s.lookAt(ctx, ids)
+	}
+	s.listAt = time.Time{} // unless it works
+	if err := s.list(ctx); err != nil {
+		return err
+	}
+	s.listAt = time.Now().Add(max(s.cfg.Poll-breath, listShare*time.Since(began)))
+	now := s.cfg.Now()
+	if recent(now, s.watched, watchEvery) {
+		return nil
+	}
+	s.watched = now
+	return errors.Join(s.watch(ctx), s.remind(ctx, now), s.tidy(ctx, now))
+}
+
+// lookAt looks at some runs.
+func (s *scribe) lookAt(ctx context.Context, ids []run.ID) error {
+	for _, id := range ids {
+		found, err := s.cfg.Records.Untold(ctx, id-1, 1)
+		if err == nil && len(found) == 1 && found[0].Run == id {
+			err = s.lookOrPass(ctx, found[0])
+		}
+		if err != nil {
+			s.listAt = time.Time{} // the other hints are gone
+			return err
+		}
+	}
+	return nil
+}
+
+// list looks at all runs that people may have to be told of.
+func (s *scribe) list(ctx context.Context) error {
 	active := map[run.ID]bool{}
 	for after := run.ID(0); ; {
 		page, err := s.cfg.Records.Untold(ctx, after, pageSize)
@@ -87,12 +128,7 @@ func (s *scribe) pass(ctx context.Context) error {
 	}
 	maps.DeleteFunc(s.runs, func(id run.ID, _ *tracker) bool { return !active[id] })
 	maps.DeleteFunc(s.failed, func(g glance, _ time.Time) bool { return !active[g.run] })
-	now := s.cfg.Now()
-	if recent(now, s.watched, watchEvery) {
-		return nil
-	}
-	s.watched = now
-	return errors.Join(s.watch(ctx), s.remind(ctx, now), s.tidy(ctx, now))
+	return nil
 }
 
 // lookOrPass looks at a run, unless it was passed over just now.

@@ -102,27 +102,13 @@ func (s *Service) Start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if s.cfg.Hub != nil {
 		sub := s.cfg.Hub.Subscribe(0, hintRoom)
-		s.done.Go(func() { listen(ctx, sub, s.scribe.wake) })
+		s.done.Go(func() { s.scribe.hints.listen(ctx, sub, s.scribe.wake) })
 	}
 	s.done.Go(func() { s.scribe.work(ctx) })
 	for _, l := range s.lines {
 		s.done.Go(func() { l.work(ctx) })
 	}
 	return nil
-}
-
-// hintRoom is how many transitions wait to be a hint; one is as good as many.
-const hintRoom = 1
-
-// listen turns what is published into hints.
-func listen(ctx context.Context, sub *event.Subscription, wake chan struct{}) {
-	defer sub.Close()
-	for {
-		if _, err := sub.Next(ctx); err != nil {
-			return
-		}
-		nudge(wake)
-	}
 }
 
 // Close interrupts what is being sent, which is sent later, and waits until nothing is
