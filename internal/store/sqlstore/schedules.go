@@ -35,9 +35,9 @@ const (
 		ON CONFLICT (schedule_id, expected) DO NOTHING`
 	updateFiring = `UPDATE firings SET until_us = ?, decision = ?, reason = ?, by_what = ?, detail = ?, state = ?, run_id = ?,
 		decided_us = ?, batch = ?, room = ?, open_of = ?, pending_us = ? WHERE schedule_id = ? AND expected = ?`
-	moveFiring   = updateFiring + ` AND state = ?`
-	scheduleIDs  = `SELECT id FROM schedules`
-	oldFirings   = `SELECT expected FROM firings WHERE schedule_id = ? AND expected < ? AND decided_us < ? AND pending_us IS NULL
+	moveFiring  = updateFiring + ` AND state = ?`
+	scheduleIDs = `SELECT id FROM schedules`
+	oldFirings  = `SELECT expected FROM firings WHERE schedule_id = ? AND expected < ? AND decided_us < ? AND pending_us IS NULL
 		AND (until_us IS NULL OR until_us < ?) ORDER BY expected LIMIT ?`
 	pruneFirings = `DELETE FROM firings WHERE schedule_id = ? AND expected <= ? AND decided_us < ? AND pending_us IS NULL
 		AND (until_us IS NULL OR until_us < ?)`
