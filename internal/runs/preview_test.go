@@ -297,7 +297,7 @@ func TestUsual(t *testing.T) {
 	w.recordRun(chain(), false, 5, 0)
 	const s = time.Second
 	got, err := w.Usual(t.Context(), "chain")
-	want := &Usual{Run: id, Took: 10 * s, Jobs: map[run.JobID]time.Duration{"a": s, "b": 2 * s, "c": 3 * s, "d": 4 * s}}
+	want := &Usual{Run: id, Took: 10 * s, Jobs: map[run.JobID]time.Duration{"a": s, "b": 2 * s, "c": 3 * s, "d": 4 * s}, Handed: map[run.JobID]run.Values{}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
