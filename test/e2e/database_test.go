@@ -118,7 +118,8 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// TestLockedDatabase has another program hold the database for longer than one waits.
+// TestLockedDatabase has another program hold the database for a minute, far longer than one
+// waits.
 func TestLockedDatabase(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -131,7 +132,7 @@ func TestLockedDatabase(t *testing.T) {
 	if _, err := c.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
-	release := time.After(8 * time.Second)
+	release := time.After(time.Minute)
 	p.write("go", "")
 	p.eventually("it says so", func() bool { return strings.Contains(r.err.String(), unrecorded) })
 	contains(t, "stderr", r.err.String(), "the database is locked by another program")
