@@ -161,13 +161,17 @@ func (d *decoder) finishSchedule(s *scheduleDraft, item field) {
 	d.requiredParams(s, item)
 }
 
-// requiredParams warns of parameters that a scheduled run would not have.
+// requiredParams refuses a schedule whose runs would lack a parameter: none of them could begin.
 func (d *decoder) requiredParams(s *scheduleDraft, item field) {
 	for i := range s.flow.Params {
 		p := &s.flow.Params[i]
 		given := slices.ContainsFunc(s.Params, func(v Var) bool { return v.Name == p.Name })
-		if p.Required && !p.Secret && !given {
-			d.rep.warn(d.pos(item.value), "add params: {"+p.Name+": "+p.placeholder()+"}", "%sits runs have no value for the parameter %s", d.who(), quote(p.Name))
+		if p.Required && !given {
+			hint := "add params: {" + p.Name + ": " + p.placeholder() + "}"
+			if p.Secret {
+				hint = "declare it under secrets"
+			}
+			d.rep.errorHint(d.pos(item.value), hint, "%sits runs have no value for the parameter %s", d.who(), quote(p.Name))
 		}
 	}
 }
