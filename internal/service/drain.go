@@ -47,9 +47,11 @@ func (s *Service) stop(ctx context.Context) error {
 // halt notes that the service is stopping, and reports whether it had started.
 func (s *Service) halt() bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopping = true
-	return s.started
+	started := s.started
+	s.mu.Unlock()
+	s.enough()
+	return started
 }
 
 func (s *Service) executions() []*runs.Execution {

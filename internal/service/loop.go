@@ -30,12 +30,10 @@ func (s *Service) loop(left []store.Run) {
 	defer timer.Stop()
 	for {
 		if began := time.Now(); !began.Before(lookAt) {
-			s.look()
-			lookAt = next(began, pollEvery, share)
+			lookAt = next(began, pollEvery, share, s.look())
 		}
 		if began := time.Now(); !began.Before(sweepAt) {
-			s.sweep()
-			sweepAt = next(began, sweepEvery, sweepShare)
+			sweepAt = next(began, sweepEvery, sweepShare, s.sweep())
 		}
 		s.takeWaiting()
 		timer.Reset(time.Until(earliest(lookAt, sweepAt)))
@@ -51,9 +49,13 @@ func (s *Service) loop(left []store.Run) {
 	}
 }
 
-// next is when something is done again that began then: so late that it takes one part in
-// share of the time only.
-func next(began time.Time, every time.Duration, share time.Duration) time.Time {
+// next is when something is done again that began then and ended with err: so late that it
+// takes one part in share of the time only. What failed waited most of the time, and is to be
+// noticed soon when it works again.
+func next(began time.Time, every time.Duration, share time.Duration, err error) time.Time {
+	if err != nil {
+		return time.Now().Add(every)
+	}
 	return time.Now().Add(max(every, share*time.Since(began)))
 }
 
@@ -71,14 +73,14 @@ func (s *Service) isStopping() bool {
 }
 
 // look finds the runs that wait to begin.
-func (s *Service) look() {
+func (s *Service) look() error {
 	s.mu.Lock()
 	before, given := slices.Clone(s.waiting), slices.Collect(maps.Keys(s.given))
 	s.mu.Unlock()
-	found, err := s.cfg.Store.Runs(s.ctx, store.Filter{States: []run.State{run.Pending}})
+	found, err := s.cfg.Store.Runs(s.looks, store.Filter{States: []run.State{run.Pending}})
 	s.tell(err)
 	if err != nil {
-		return
+		return err
 	}
 	pending := make(map[run.ID]bool, len(found))
 	for i := range found {
@@ -101,6 +103,7 @@ func (s *Service) look() {
 		}
 	}
 	s.waiting = append(s.waiting, came...) // since it was asked
+	return nil
 }
 
 // isLater reports whether a run can't be taken yet. Call it with mu held.
@@ -109,10 +112,11 @@ func (s *Service) isLater(id run.ID) bool {
 }
 
 // sweep takes the runs whose program is gone.
-func (s *Service) sweep() {
-	left, err := s.left(s.ctx)
+func (s *Service) sweep() error {
+	left, err := s.left(s.looks)
 	s.tell(err)
 	s.takeAll(left)
+	return err
 }
 
 // left returns the runs that have begun and have no program, oldest first.
@@ -129,7 +133,7 @@ func (s *Service) left(ctx context.Context) ([]store.Run, error) {
 
 // tell notes whether the database can be read, and logs when that changes.
 func (s *Service) tell(err error) {
-	if s.ctx.Err() != nil {
+	if s.looks.Err() != nil {
 		return
 	}
 	s.mu.Lock()

@@ -71,6 +71,8 @@ type program struct {
 	gone    atomic.Bool
 	broken  atomic.Bool   // the database can't be used
 	hangs   atomic.Bool   // the database gives no answer
+	tires   atomic.Bool   // looks for runs fail after half a minute
+	asked   atomic.Int64  // how often one run was read
 	looked  func()        // called when runs were read, before the answer is there
 	full    atomic.Bool   // no runner can be made
 	closed  atomic.Bool   // secrets can't be read
@@ -244,6 +246,15 @@ func (w *wire) Asked(ctx context.Context, from, to run.ID) ([]run.ID, error) {
 	return w.Store.Asked(ctx, from, to)
 }
 
+func (w *wire) Run(ctx context.Context, id run.ID) (store.Run, error) {
+	w.p.asked.Add(1)
+	if w.p.hangs.Load() {
+		<-ctx.Done()
+		return store.Run{}, context.Cause(ctx)
+	}
+	return w.Store.Run(ctx, id)
+}
+
 func (w *wire) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
 	if w.p.hangs.Load() {
 		<-ctx.Done()
@@ -251,6 +262,10 @@ func (w *wire) Runs(ctx context.Context, f store.Filter) ([]store.Run, error) {
 	}
 	if err := w.p.can(); err != nil {
 		return nil, err
+	}
+	if w.p.tires.Load() {
+		time.Sleep(30 * time.Second)
+		return nil, fault.New(fault.Unavailable, "the database is away")
 	}
 	found, err := w.Store.Runs(ctx, f)
 	if w.p.looked != nil {

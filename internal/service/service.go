@@ -55,6 +55,9 @@ type Service struct {
 	cfg    Config
 	ctx    context.Context // of all runs; ends when the service is closed, which leaves them
 	cancel context.CancelCauseFunc
+	looks  context.Context // of looks for runs; ends when the service stops: nobody needs their answer then
+	enough context.CancelFunc
+	pulse  pulse
 	wake   chan struct{} // holds a value when there may be something to take
 	over   chan struct{} // closed when the loop has ended
 	going  sync.WaitGroup
@@ -92,6 +95,8 @@ func New(cfg Config) *Service {
 		active: make(map[run.ID]*activity), given: make(map[run.ID]*workflow.Workflow), later: make(map[run.ID]time.Time),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.looks, s.enough = context.WithCancel(s.ctx)
+	s.pulse.store = cfg.Store
 	return s
 }
 
@@ -131,8 +136,17 @@ func (s *Service) Stats() Stats {
 	return Stats{Tasks: tasks, Active: len(s.active), Waiting: len(s.waiting), MaxActive: s.cfg.MaxActive, MaxQueued: s.cfg.MaxQueued}
 }
 
-// Ready returns nil when the service takes runs, or why it does not: Unavailable.
+// Ready returns nil when the service takes runs, or why it does not: Unavailable. It asks
+// the database, at most once a second, and waits no longer than 3 s for its answer.
 func (s *Service) Ready() error {
+	if err := s.working(); err != nil {
+		return err
+	}
+	return unusable(s.pulse.feel(s.looks))
+}
+
+// working returns what is known to keep the service from taking runs.
+func (s *Service) working() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -140,10 +154,12 @@ func (s *Service) Ready() error {
 		return errStopping()
 	case !s.started:
 		return fault.New(fault.Unavailable, "the service is starting")
-	case s.trouble != nil:
-		return fault.Wrap(s.trouble, fault.Unavailable, "the database can't be used for now")
 	}
-	return nil
+	return unusable(s.trouble)
+}
+
+func unusable(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "the database can't be used for now")
 }
 
 func errStopping() error {
