@@ -198,6 +198,7 @@ type server struct {
 	verified *verified
 	maskers  *maskers
 	bodies   bodies
+	seldom   seldom
 	peopled  atomic.Bool // there are users, so that Token is of no use any more
 	uid      int
 	owner    string // whoever has that uid

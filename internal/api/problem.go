@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -73,11 +74,28 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(p) // whoever asked has gone
 }
 
-// note has the log tell of errors that are ours.
+// expected is an error of which somebody else tells the log.
+type expected struct{ error }
+
+func (e expected) Unwrap() error { return e.error }
+
+// note has the log tell of errors that are ours. While the database is away each request
+// fails, and one of them says so.
 func (s *server) note(ctx context.Context, err error) {
-	if c := fault.CodeOf(err); c == fault.Internal || c == fault.Unavailable {
-		s.Log.LogAttrs(ctx, c.Level(), "request failed", slogError(err), slogRequest(callOf(ctx).id))
+	var known expected
+	c := fault.CodeOf(err)
+	if c != fault.Internal && c != fault.Unavailable || errors.As(err, &known) {
+		return
 	}
+	attrs := []slog.Attr{slogError(err), slogRequest(callOf(ctx).id)}
+	if c == fault.Unavailable {
+		more, yes := s.seldom.tell(wire.ProblemOf(err).Detail, s.Now())
+		if !yes {
+			return
+		}
+		attrs = append(attrs, slog.String("hint", fault.HintOf(err)), slog.Int("more_before", more))
+	}
+	s.Log.LogAttrs(ctx, c.Level(), "request failed", attrs...)
 }
 
 // humaError is an error on its way through huma.

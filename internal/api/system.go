@@ -53,10 +53,11 @@ func (s *server) live(context.Context, *struct{}) (*healthOut, error) {
 	return out, nil
 }
 
-// ready says whether the service takes runs. Why not is for those who may look.
+// ready says whether the service takes runs. Why not is for those who read its log, which the
+// service tells itself.
 func (s *server) ready(context.Context, *struct{}) (*healthOut, error) {
 	if err := s.Service.Ready(); err != nil {
-		return nil, fault.New(fault.Unavailable, "the service takes no runs now")
+		return nil, expected{fault.New(fault.Unavailable, "the service takes no runs now")}
 	}
 	out := &healthOut{}
 	out.Body.Status = "ready"

@@ -33,8 +33,8 @@ type Place struct {
 	Message  string `json:"message"`
 }
 
-// ProblemOf returns an error as it goes over the API. What the cause of an internal error
-// was stays on the server.
+// ProblemOf returns an error as it goes over the API. What an error of the server's own was
+// about, such as where its database is, and its cause stay on the server.
 func ProblemOf(err error) *Problem {
 	code := fault.CodeOf(err)
 	p := &Problem{
@@ -42,14 +42,24 @@ func ProblemOf(err error) *Problem {
 		Code: code, Detail: err.Error(), Hint: fault.HintOf(err),
 	}
 	errors.As(err, &p.Problems)
-	if code == fault.Internal {
-		p.Detail = "something went wrong inside the server"
-		var f *fault.Error
-		if errors.As(err, &f) {
-			p.Detail = f.Msg
-		}
+	switch code {
+	case fault.Internal, fault.Unavailable, fault.Cancelled:
+		p.outline(err)
 	}
 	return p
+}
+
+// outline tells of an error what may be known to those who can do nothing about it.
+func (p *Problem) outline(err error) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		p.Detail = "something went wrong inside the server"
+		return
+	}
+	p.Detail = f.Msg
+	if p.Code == fault.Unavailable && (f.At != "" || f.Err != nil) {
+		p.Hint = "the service's log says why; try again later"
+	}
 }
 
 // title is what a status means.

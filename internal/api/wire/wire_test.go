@@ -3,6 +3,7 @@ package wire_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"testing"
@@ -111,16 +112,19 @@ func TestProblems(t *testing.T) {
 	for _, code := range fault.Codes() {
 		err := fault.Wrap(errors.New("because"), code, "it failed").(*fault.Error).WithHint("do this")
 		p := wire.ProblemOf(err)
-		want := "it failed: because"
-		if code == fault.Internal {
+		want, hint := "it failed: because", "do this"
+		switch code {
+		case fault.Internal, fault.Cancelled:
 			want = "it failed"
+		case fault.Unavailable:
+			want, hint = "it failed", "the service's log says why; try again later"
 		}
 		if p.Detail != want || p.Error() != want || p.Status != code.HTTPStatus() || p.GetStatus() != p.Status || p.Title == "" || p.Type != "about:blank" {
 			t.Errorf("%s: got %+v", code, p)
 		}
 		sent := over(t, *p)
 		back := sent.Fault()
-		if fault.CodeOf(back) != code || fault.HintOf(back) != "do this" || back.Error() != want {
+		if fault.CodeOf(back) != code || fault.HintOf(back) != hint || back.Error() != want {
 			t.Errorf("%s: got %+v", code, back)
 		}
 	}
@@ -131,6 +135,24 @@ func TestProblems(t *testing.T) {
 	p := over(t, *wire.ProblemOf(&fault.Error{Code: fault.InvalidWorkflow, Msg: "not valid", Err: problems}))
 	var back workflow.Problems
 	if err := p.Fault(); !errors.As(err, &back) || !reflect.DeepEqual(back, problems) {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// Whoever had a token was told where the database is, as whom the service uses it, and what to
+// try on its host.
+func TestAnAwayDatabaseIsNotDescribed(t *testing.T) {
+	away := &fault.Error{
+		Code: fault.Unavailable, Msg: "the database server can't be reached", At: "postgres://app@db.internal/app",
+		Hint: "pg_isready -h db.internal", Op: "list runs", Err: errors.New("failed to connect to user=app database=app"),
+	}
+	for _, err := range []error{away, fmt.Errorf("the page: %w", away)} {
+		p := wire.ProblemOf(err)
+		if p.Detail != "the database server can't be reached" || p.Hint != "the service's log says why; try again later" || p.Status != http.StatusServiceUnavailable {
+			t.Errorf("got %+v", p)
+		}
+	}
+	if p := wire.ProblemOf(fault.New(fault.Unavailable, "it is stopping").WithHint("ask the next one")); p.Detail != "it is stopping" || p.Hint != "ask the next one" {
 		t.Errorf("got %+v", p)
 	}
 }
