@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -179,20 +180,23 @@ EXECUTIONER_KEEP_AUDIT_DAYS says so. That it was done is an entry itself.`,
 			if older == "" || !ok {
 				return fault.New(fault.Usage, "--older-than %q is no time", older).WithHint("for example: --older-than 365d")
 			}
-			return c.onAccounts(cmd, false, changed{action: history.AuditPrune, object: "audit log"}, func(ctx context.Context, st store.Store, what *changed) error {
-				n, err := st.PruneAudit(ctx, time.Now().Add(-ago))
-				if err != nil {
-					return err
-				}
-				what.detail = fmt.Sprintf("%d entries removed that were older than %s", n, older)
-				if _, err := st.AddAudit(ctx, c.said(*what)); err != nil {
-					return err
-				}
-				fmt.Fprintf(c.Out, "%d entries were removed\n", n)
-				return nil
-			})
+			return c.onAccounts(cmd, false, func(ctx context.Context, st store.Store) error { return c.pruneAudit(ctx, st, ago, older) })
 		},
 	}
 	cmd.Flags().StringVar(&older, "older-than", "", "remove entries that were made so long `AGO` (365d, 12h)")
 	return cmd
+}
+
+func (c *command) pruneAudit(ctx context.Context, st store.Store, ago time.Duration, older string) error {
+	what := changed{action: history.AuditPrune, object: "audit log"}
+	n, err := st.PruneAudit(ctx, time.Now().Add(-ago))
+	if err != nil {
+		return errors.Join(err, c.auditFailure(ctx, st, what, err))
+	}
+	what.detail = fmt.Sprintf("%d entries removed that were older than %s", n, older)
+	if _, err := st.AddAudit(ctx, c.said(what)); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "%d entries were removed\n", n)
+	return nil
 }

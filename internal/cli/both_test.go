@@ -150,6 +150,8 @@ var differing = []struct {
 	{regexp.MustCompile(`\b\d+\.\d+ ?s\b`), "LONG"},
 	{regexp.MustCompile(`\bby (tester|local)\b`), "by SOMEBODY"},
 	{regexp.MustCompile(`"by":"[^"]*"`), `"by":SOMEBODY`},
+	{regexp.MustCompile(`\bexe_[0-9a-f]{16}_[\w-]{43}`), "SECRET"},
+	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "ID"},
 	{regexp.MustCompile(`  +`), " "}, // columns are as wide as durations
 }
 

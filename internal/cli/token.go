@@ -62,9 +62,12 @@ program finds it, such as a file that only its user can read.`,
 			if t.Grants, err = parseGrants(grants); err != nil {
 				return err
 			}
-			what := changed{access.UserManage, "user " + t.User, ""}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-				return c.createToken(ctx, st, t, what)
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				made, err := a.AddToken(ctx, t)
+				if err != nil {
+					return err
+				}
+				return c.printMadeToken(&made)
 			})
 		},
 	}
@@ -87,32 +90,15 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 	return now.Add(life), nil
 }
 
-func (c *command) createToken(ctx context.Context, st store.Store, t store.Token, what *changed) error {
-	u, err := st.User(ctx, t.User)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(t.Grants) == 0:
-		t.Grants = access.Normal(u.Grants)
-	case !access.Covers(u.Grants, t.Grants):
-		return fault.New(fault.Usage, "user %s has not all of the grants %s", u.Name, strings.Join(access.Texts(t.Grants), ", ")).
-			WithHint("executioner user show %s shows what there is", u.Name)
-	}
-	var text string
-	text, t.ID, t.Hash = access.NewToken()
-	what.detail = "token " + t.ID + " (" + t.Name + ") created" + grantList(t.Grants)
-	if err := st.AddToken(ctx, t, c.said(*what)); err != nil {
-		return err
-	}
+func (c *command) printMadeToken(t *wire.MadeToken) error {
 	if c.json {
-		c.printJSON(c.Out, wire.MadeToken{Token: wire.TokenOf(&t), Text: text})
+		c.printJSON(c.Out, t)
 		return nil
 	}
-	fmt.Fprintln(c.Out, text)
+	fmt.Fprintln(c.Out, t.Text)
 	until := "never ends"
-	if !t.Expires.IsZero() {
-		until = "ends on " + stamp(&t.Expires)
+	if t.Expires != nil {
+		until = "ends on " + stamp(t.Expires)
 	}
 	fmt.Fprintf(c.Err, "token %s of %s%s, %s; it is not shown again\n", t.ID, t.User, oneLine(grantList(t.Grants)), until)
 	return nil
@@ -126,19 +112,13 @@ func (c *command) tokenListCommand() *cobra.Command {
   executioner token list ci --json | jq -r '.tokens[] | select(.last_used_at == null) | .id'`,
 		Args: atMost(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withHistory(cmd, func(ctx context.Context, _ string, st store.Store) error {
-				user := strings.Join(args, "")
-				if user != "" {
-					if _, err := st.User(ctx, user); err != nil {
-						return err
-					}
-				}
-				all, err := st.Tokens(ctx, user)
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				all, err := a.Tokens(ctx, strings.Join(args, ""))
 				if err != nil {
 					return err
 				}
 				if c.json {
-					c.printJSON(c.Out, wire.Tokens{Tokens: wireTokens(all)})
+					c.printJSON(c.Out, wire.Tokens{Tokens: all})
 					return nil
 				}
 				return c.printTokens(all)
@@ -149,42 +129,34 @@ func (c *command) tokenListCommand() *cobra.Command {
 	return cmd
 }
 
-func wireTokens(all []store.Token) []wire.Token {
-	view := make([]wire.Token, len(all))
-	for i := range all {
-		view[i] = wire.TokenOf(&all[i])
-	}
-	return view
-}
-
-func (c *command) printTokens(all []store.Token) error {
+func (c *command) printTokens(all []wire.Token) error {
 	now := time.Now()
 	var t table
 	t.add("TOKEN", "USER", "NAME", "STATE", "ENDS", "LAST USED", "GRANTS")
 	for i := range all {
 		n := &all[i]
-		t.add(n.ID, oneLine(n.User), oneLine(n.Name), tokenState(n, now), orDash(n.Expires, never), orDash(n.LastUsed, "-"),
+		t.add(n.ID, oneLine(n.User), oneLine(n.Name), tokenState(n, now), stampOr(n.Expires, never), stampOr(n.LastUsed, "-"),
 			oneLine(strings.Join(access.Texts(n.Grants), " ")))
 	}
 	return t.print(c.Out, "", c.headline)
 }
 
-func tokenState(t *store.Token, now time.Time) string {
+func tokenState(t *wire.Token, now time.Time) string {
 	switch {
-	case !t.Revoked.IsZero():
+	case t.Revoked != nil:
 		return "revoked"
-	case !t.Expires.IsZero() && !now.Before(t.Expires):
+	case t.Expires != nil && !now.Before(*t.Expires):
 		return "expired"
 	default:
 		return "valid"
 	}
 }
 
-func orDash(t time.Time, none string) string {
-	if t.IsZero() {
+func stampOr(t *time.Time, none string) string {
+	if t == nil {
 		return none
 	}
-	return stamp(&t)
+	return stamp(t)
 }
 
 func (c *command) tokenRevokeCommand() *cobra.Command {
@@ -196,32 +168,26 @@ func (c *command) tokenRevokeCommand() *cobra.Command {
 		Long:  `End tokens for ever, by their ids as executioner token list shows them.`,
 		Args:  atLeast(1, "a token's id"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, id := range args {
-				if err := c.revokeToken(cmd, id); err != nil {
-					return err
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				for _, id := range args {
+					if err := c.revokeToken(ctx, a, id); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		},
 	}
 }
 
-func (c *command) revokeToken(cmd *cobra.Command, id string) error {
+func (c *command) revokeToken(ctx context.Context, a accounts, id string) error {
 	if found, ok := access.TokenID(id); ok {
 		id = found // the whole text was given, which must not get any further
 	}
-	what := changed{access.UserManage, "token " + id, "revoked"}
-	return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-		t, _, err := st.Token(ctx, id)
-		if err != nil {
-			return err
-		}
-		what.object = "user " + t.User
-		what.detail = "token " + t.ID + " (" + t.Name + ") revoked"
-		if err := st.RevokeToken(ctx, id, time.Now(), c.said(*what)); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.Out, "token %s (%s) of %s was revoked\n", t.ID, oneLine(t.Name), oneLine(t.User))
-		return nil
-	})
+	t, err := a.RevokeToken(ctx, id)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "token %s (%s) of %s was revoked\n", t.ID, oneLine(t.Name), oneLine(t.User))
+	return nil
 }

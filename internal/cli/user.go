@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/executionerhq/executioner/internal/access"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
-	"github.com/executionerhq/executioner/internal/store"
 )
 
 func (c *command) userCommand() *cobra.Command {
@@ -71,27 +69,23 @@ logs in elsewhere (OIDC) or has tokens only.`,
 		Args:              exactly(1, "a name"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			u := store.User{Name: args[0]}
-			var err error
-			if err = access.CheckNewUser(u.Name); err != nil {
+			name := args[0]
+			if err := access.CheckNewUser(name); err != nil {
 				return err
 			}
-			if u.Grants, err = parseGrants(grants); err != nil {
+			may, err := parseGrants(grants)
+			if err != nil {
 				return err
 			}
+			password := ""
 			if !none {
-				if u.Password, err = c.newPassword(cmd.Context(), u.Name, file); err != nil {
+				if password, err = c.newPassword(name, file); err != nil {
 					return err
 				}
 			}
-			what := changed{access.UserManage, "user " + u.Name, "added" + grantList(u.Grants)}
-			return c.onAccounts(cmd, true, what, func(ctx context.Context, st store.Store, what *changed) error {
-				u.Created = time.Now()
-				u.Changed = u.Created
-				if err := st.AddUser(ctx, u, c.said(*what)); err != nil {
-					return err
-				}
-				return c.tellUser(u, "user %s was added%s", u.Name, grantList(u.Grants))
+			return c.withAccounts(cmd, true, func(ctx context.Context, a accounts) error {
+				u, err := a.AddUser(ctx, name, password, may)
+				return c.tellUser(u, err, "user %s was added%s", name, grantList(may))
 			})
 		},
 	}
@@ -109,13 +103,13 @@ func passwordFlag(cmd *cobra.Command, file *string) {
 	_ = cmd.MarkFlagFilename("password-file")
 }
 
-// newPassword returns the hash of a password that is read.
-func (c *command) newPassword(ctx context.Context, user, file string) (string, error) {
+// newPassword reads a password that a user may have.
+func (c *command) newPassword(user, file string) (string, error) {
 	password, err := c.readPassword(user, file)
 	if err != nil {
 		return "", err
 	}
-	return access.NewPasswords(1).Hash(ctx, user, password)
+	return password, access.CheckPassword(user, password)
 }
 
 // grantList is grants as part of a sentence.
@@ -126,10 +120,13 @@ func grantList(gs []access.Grant) string {
 	return " as " + strings.Join(access.Texts(gs), ", ")
 }
 
-// tellUser shows a user after a change.
-func (c *command) tellUser(u store.User, format string, args ...any) error {
+// tellUser shows a user after a change, or returns why there was none.
+func (c *command) tellUser(u wire.User, err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
 	if c.json {
-		c.printJSON(c.Out, wire.UserOf(&u))
+		c.printJSON(c.Out, u)
 		return nil
 	}
 	fmt.Fprintf(c.Out, "%s\n", oneLine(fmt.Sprintf(format, args...)))
@@ -137,31 +134,37 @@ func (c *command) tellUser(u store.User, format string, args ...any) error {
 }
 
 func (c *command) userListCommand() *cobra.Command {
-	return c.onHistory(&cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List users",
 		Example: `  executioner user list --json | jq -r '.users[] | select(.disabled) | .name'`,
-	}, "the users", func(ctx context.Context, _ string, st store.Store) error {
-		all, err := st.Users(ctx)
-		if err != nil {
-			return err
-		}
-		if c.json {
-			view := wire.Users{Users: []wire.User{}}
-			for i := range all {
-				view.Users = append(view.Users, wire.UserOf(&all[i]))
-			}
-			c.printJSON(c.Out, view)
-			return nil
-		}
-		var t table
-		t.add("USER", "STATE", "PASSWORD", "CHANGED", "GRANTS")
-		for i := range all {
-			u := &all[i]
-			t.add(oneLine(u.Name), enabled(!u.Disabled), yesNo(u.Password != ""), stamp(&u.Changed), oneLine(strings.Join(access.Texts(u.Grants), " ")))
-		}
-		return t.print(c.Out, "", c.headline)
-	})
+		Args:    exactly(0, ""), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				all, err := a.Users(ctx)
+				if err != nil {
+					return err
+				}
+				return c.printUsers(all)
+			})
+		},
+	}
+	c.jsonFlag(cmd, "the users")
+	return cmd
+}
+
+func (c *command) printUsers(all []wire.User) error {
+	if c.json {
+		c.printJSON(c.Out, wire.Users{Users: all})
+		return nil
+	}
+	var t table
+	t.add("USER", "STATE", "PASSWORD", "CHANGED", "GRANTS")
+	for i := range all {
+		u := &all[i]
+		t.add(oneLine(u.Name), enabled(!u.Disabled), yesNo(u.Password), stamp(&u.Changed), oneLine(strings.Join(access.Texts(u.Grants), " ")))
+	}
+	return t.print(c.Out, "", c.headline)
 }
 
 // headline paints the first row of a table.
@@ -193,56 +196,56 @@ type userJSON struct {
 }
 
 func (c *command) userShowCommand() *cobra.Command {
-	return c.ofUser(&cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a user and the user's tokens",
 		Example: `  executioner user show ann
   executioner user show ann --json`,
-	}, "the user and the user's tokens", func(ctx context.Context, st store.Store, name string) error {
-		u, err := st.User(ctx, name)
-		if err != nil {
-			return err
-		}
-		tokens, err := st.Tokens(ctx, name)
-		if err != nil {
-			return err
-		}
-		if c.json {
-			c.printJSON(c.Out, userJSON{wire.UserOf(&u), wireTokens(tokens)})
-			return nil
-		}
-		var t table
-		t.add("user", oneLine(u.Name))
-		t.add("state", enabled(!u.Disabled))
-		t.add("password", yesNo(u.Password != ""))
-		if u.Subject != "" {
-			t.add("subject", oneLine(u.Subject))
-		}
-		t.add("created", stamp(&u.Created))
-		t.add("changed", stamp(&u.Changed))
-		for i, g := range u.Grants {
-			label := ""
-			if i == 0 {
-				label = "grants"
-			}
-			t.add(label, oneLine(g.String()))
-		}
-		if err := t.print(c.Out, "", nil); err != nil || len(tokens) == 0 {
-			return err
-		}
-		fmt.Fprintln(c.Out)
-		return c.printTokens(tokens)
-	})
+		Args: exactly(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				u, err := a.User(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				tokens, err := a.Tokens(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return c.printUser(&u, tokens)
+			})
+		},
+	}
+	c.jsonFlag(cmd, "the user and the user's tokens")
+	return cmd
 }
 
-// ofUser completes a command that looks at one user.
-func (c *command) ofUser(cmd *cobra.Command, json string, use func(context.Context, store.Store, string) error) *cobra.Command {
-	cmd.Args, cmd.ValidArgsFunction = exactly(1, "a user"), cobra.NoFileCompletions
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.withHistory(cmd, func(ctx context.Context, _ string, st store.Store) error { return use(ctx, st, args[0]) })
+func (c *command) printUser(u *wire.User, tokens []wire.Token) error {
+	if c.json {
+		c.printJSON(c.Out, userJSON{*u, tokens})
+		return nil
 	}
-	c.jsonFlag(cmd, json)
-	return cmd
+	var t table
+	t.add("user", oneLine(u.Name))
+	t.add("state", enabled(!u.Disabled))
+	t.add("password", yesNo(u.Password))
+	if u.Subject != "" {
+		t.add("subject", oneLine(u.Subject))
+	}
+	t.add("created", stamp(&u.Created))
+	t.add("changed", stamp(&u.Changed))
+	for i, g := range u.Grants {
+		label := ""
+		if i == 0 {
+			label = "grants"
+		}
+		t.add(label, oneLine(g.String()))
+	}
+	if err := t.print(c.Out, "", nil); err != nil || len(tokens) == 0 {
+		return err
+	}
+	fmt.Fprintln(c.Out)
+	return c.printTokens(tokens)
 }
 
 func (c *command) userSetPasswordCommand() *cobra.Command {
@@ -256,17 +259,13 @@ func (c *command) userSetPasswordCommand() *cobra.Command {
 		Args:  exactly(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
-			hash, err := c.newPassword(cmd.Context(), name, file)
+			password, err := c.newPassword(name, file)
 			if err != nil {
 				return err
 			}
-			what := changed{access.UserManage, "user " + name, "password changed"}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-				u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) error { u.Password = hash; return nil })
-				if err != nil {
-					return err
-				}
-				return c.tellUser(u, "the password of %s was changed; all sessions have ended", name)
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				u, err := a.SetPassword(ctx, name, password)
+				return c.tellUser(u, err, "the password of %s was changed; all sessions have ended", name)
 			})
 		},
 	}
@@ -334,19 +333,12 @@ func completeGrants(cmd *cobra.Command, args []string, word string) ([]cobra.Com
 }
 
 func (c *command) setGrants(cmd *cobra.Command, name, detail string, change func([]access.Grant) ([]access.Grant, error)) error {
-	what := changed{access.UserManage, "user " + name, detail}
-	return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-		u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) (err error) {
-			u.Grants, err = change(u.Grants)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+		u, err := a.Regrant(ctx, name, detail, change)
 		if len(u.Grants) == 0 {
-			return c.tellUser(u, "user %s has no grants any more", name)
+			return c.tellUser(u, err, "user %s has no grants any more", name)
 		}
-		return c.tellUser(u, "user %s has the grants %s now", name, strings.Join(access.Texts(u.Grants), ", "))
+		return c.tellUser(u, err, "user %s has the grants %s now", name, strings.Join(access.Texts(u.Grants), ", "))
 	})
 }
 
@@ -357,14 +349,9 @@ func (c *command) userEnableCommand(enable bool) *cobra.Command {
 		Short:   "Lock a user out, tokens and sessions included",
 		Args:    exactly(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := args[0]
-			what := changed{access.UserManage, "user " + name, enabled(enable)}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-				u, err := c.changeUser(ctx, st, name, *what, func(u *store.User) error { u.Disabled = !enable; return nil })
-				if err != nil {
-					return err
-				}
-				return c.tellUser(u, "user %s is %s", name, enabled(enable))
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				u, err := a.Enable(ctx, args[0], enable)
+				return c.tellUser(u, err, "user %s is %s", args[0], enabled(enable))
 			})
 		},
 	}
@@ -385,9 +372,8 @@ func (c *command) userDeleteCommand() *cobra.Command {
 the history of runs. To keep somebody out for a while: executioner user disable.`,
 		Args: exactly(1, "a user"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			what := changed{access.UserManage, "user " + args[0], "deleted"}
-			return c.onAccounts(cmd, false, what, func(ctx context.Context, st store.Store, what *changed) error {
-				if err := st.DeleteUser(ctx, args[0], c.said(*what)); err != nil {
+			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
+				if err := a.DeleteUser(ctx, args[0]); err != nil {
 					return err
 				}
 				fmt.Fprintf(c.Out, "user %s was deleted\n", oneLine(args[0]))
