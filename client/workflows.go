@@ -15,6 +15,8 @@ type (
 	Registration = wire.Register
 	// Registered is a version that is kept.
 	Registered = wire.Registered
+	// RegisteredParam is a parameter of such a workflow.
+	RegisteredParam = wire.Param
 	// WorkflowDifference is what changed from one version to another.
 	WorkflowDifference = wire.Difference
 )

@@ -187,10 +187,15 @@ func (s *server) oneVersion(ctx context.Context, name string, version int) (*reg
 	if err != nil {
 		return nil, err
 	}
-	if !access.Can(callOf(ctx).who, access.WorkflowWrite, r.Application) {
-		r.Source = nil
+	out := &registeredOut{wire.RegisteredOf(&r)}
+	// Who may run it is to know with what. That it is not valid any more is told by a plan.
+	if wf, err := s.Load(ctx, Text{Source: workflow.Source{Name: r.File, Data: r.Source}, Look: true}); err == nil {
+		out.Body.Params = wire.ParamsOf(wf, s.masker(wf, nil))
 	}
-	return &registeredOut{wire.RegisteredOf(&r)}, nil
+	if !access.Can(callOf(ctx).who, access.WorkflowWrite, r.Application) {
+		out.Body.Source = ""
+	}
+	return out, nil
 }
 
 func (s *server) versions(ctx context.Context, in *WorkflowPath) (*workflowsOut, error) {

@@ -1,12 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/executionerhq/executioner/internal/mask"
-	"github.com/executionerhq/executioner/internal/workflow"
+	"github.com/executionerhq/executioner/internal/api/wire"
+	"github.com/executionerhq/executioner/internal/fault"
 )
 
 func (c *command) paramsCommand() *cobra.Command {
@@ -15,12 +16,18 @@ func (c *command) paramsCommand() *cobra.Command {
 		Short: "Show the parameters and secrets of a workflow file",
 		Long: `Show the parameters that a workflow file declares, with their types, what they must be
 and the value that a run would get now, and the secrets with where each comes from.
-Values of secrets are neither read nor shown. Nothing is run.`,
+Values of secrets are neither read nor shown. Nothing is run.
+
+With a server, what is no file is a registered workflow: NAME or NAME@VERSION. Its secrets
+are a matter of the server's host.`,
 		Example: `  executioner params nightly.yaml
   executioner params nightly.yaml -p day=yesterday --json | jq '.params[] | select(.required)'`,
 		Args:              exactly(1, "the workflow file"),
-		ValidArgsFunction: completeFiles,
-		RunE: func(_ *cobra.Command, args []string) error {
+		ValidArgsFunction: c.completeToRun,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.isRegistered(args[0]) {
+				return c.showRegisteredParams(cmd, args[0])
+			}
 			return c.showParams(args[0])
 		},
 	}
@@ -32,23 +39,8 @@ Values of secrets are neither read nor shown. Nothing is run.`,
 // paramsJSON is params --json.
 type paramsJSON struct {
 	Application string       `json:"application"`
-	Params      []paramJSON  `json:"params"`
+	Params      []wire.Param `json:"params"`
 	Secrets     []secretJSON `json:"secrets"`
-}
-
-type paramJSON struct {
-	Name        string             `json:"name"`
-	Type        workflow.ParamType `json:"type"`
-	Required    bool               `json:"required"`
-	Secret      bool               `json:"secret"`
-	Default     string             `json:"default"`
-	Value       string             `json:"value"` // that a run would get now
-	Given       bool               `json:"given"`
-	Values      []string           `json:"values,omitempty"`
-	Pattern     string             `json:"pattern,omitempty"`
-	Min         string             `json:"min,omitempty"`
-	Max         string             `json:"max,omitempty"`
-	Description string             `json:"description"`
 }
 
 type secretJSON struct {
@@ -63,43 +55,39 @@ func (c *command) showParams(file string) error {
 	if err != nil {
 		return err
 	}
-	v := paramsJSON{Application: wf.Application, Params: []paramJSON{}, Secrets: []secretJSON{}}
-	for i := range wf.Params {
-		v.Params = append(v.Params, paramView(&wf.Params[i]))
-	}
+	v := paramsJSON{Application: wf.Application, Params: wire.ParamsOf(wf, nil), Secrets: []secretJSON{}}
 	for i := range wf.Secrets {
 		s := &wf.Secrets[i]
 		v.Secrets = append(v.Secrets, secretJSON{s.Name, string(s.Scope), s.Source()})
 	}
+	return c.printParams(&v, file)
+}
+
+// showRegisteredParams shows the parameters of a registered workflow of the server.
+func (c *command) showRegisteredParams(cmd *cobra.Command, ref string) error {
+	if len(c.params) > 0 {
+		return fault.New(fault.Unsupported, "values can't be tried with the parameters of a registered workflow").
+			WithHint("plan tries them: executioner plan %s -p NAME=VALUE", quote(ref))
+	}
+	name, version, err := splitRegistered(ref)
+	if err != nil {
+		return err
+	}
+	return c.withWorkflows(cmd, func(ctx context.Context, w workflows) error {
+		r, err := w.RegisteredWorkflow(ctx, name, version)
+		if err != nil {
+			return noSuch(ref, err)
+		}
+		v := paramsJSON{Application: r.Application, Params: append([]wire.Param{}, r.Params...), Secrets: []secretJSON{}}
+		return c.printParams(&v, ref)
+	})
+}
+
+func (c *command) printParams(v *paramsJSON, file string) error {
 	if c.json {
 		c.printJSON(c.Out, v)
 		return nil
 	}
-	return c.printParams(&v, file)
-}
-
-// paramView shows a parameter, without the value of a secret one.
-func paramView(p *workflow.Param) paramJSON {
-	v := paramJSON{
-		Name: p.Name, Type: p.Type, Required: p.Required, Secret: p.Secret || mask.SecretName(p.Name),
-		Default: p.Default, Value: p.Value, Given: p.Given,
-		Values: p.Values, Pattern: p.Pattern, Min: p.Min, Max: p.Max, Description: p.Description,
-	}
-	if v.Secret {
-		v.Value, v.Default = stars(v.Value), stars(v.Default)
-	}
-	return v
-}
-
-// stars hides a value, if there is one.
-func stars(value string) string {
-	if value == "" {
-		return ""
-	}
-	return mask.Replacement
-}
-
-func (c *command) printParams(v *paramsJSON, file string) error {
 	if len(v.Params)+len(v.Secrets) == 0 {
 		fmt.Fprintf(c.Out, "%s has no parameters\n", clean(file))
 		return nil
@@ -108,7 +96,7 @@ func (c *command) printParams(v *paramsJSON, file string) error {
 	t.add("NAME", "TYPE", "VALUE", "DESCRIPTION")
 	for i := range v.Params {
 		p := &v.Params[i]
-		t.add(p.Name, p.kind(), oneLine(p.shown()), oneLine(p.Description))
+		t.add(p.Name, kindOf(p), oneLine(shownParam(p)), oneLine(p.Description))
 	}
 	for _, s := range v.Secrets {
 		t.add(oneLine(s.Name), "secret", "from "+oneLine(s.From), "")
@@ -116,8 +104,8 @@ func (c *command) printParams(v *paramsJSON, file string) error {
 	return t.print(c.Out, "", nil)
 }
 
-// kind says what the value must be.
-func (p *paramJSON) kind() string {
+// kindOf says what the value must be.
+func kindOf(p *wire.Param) string {
 	kind := string(p.Type)
 	for i, value := range p.Values {
 		kind += []string{": ", "|"}[min(i, 1)] + oneLine(value)
@@ -131,8 +119,8 @@ func (p *paramJSON) kind() string {
 	return kind
 }
 
-// shown says which value it has, and from where.
-func (p *paramJSON) shown() string {
+// shownParam says which value it has, and from where.
+func shownParam(p *wire.Param) string {
 	switch {
 	case p.Given:
 		return p.Value + " (given)"

@@ -36,12 +36,14 @@ those of run and resume. Nothing is run and nothing is recorded. More than 20 jo
 row that are of one matrix, foreach or sub-workflow are shown as one; --json has all.
 
 With --resume RUN it shows what going on with that run would do: with the workflow
-that was stored with the run or, when FILE is given, with the file as it is now.`,
+that was stored with the run or, when FILE is given, with the file as it is now.
+
+With a server, what is no file is a registered workflow: NAME or NAME@VERSION.`,
 		Example: `  executioner plan nightly.yaml
   executioner plan nightly.yaml --workers 4 --skip report
   executioner plan --resume @latest --failed-only`,
 		Args:              atMost(1, "one workflow file"),
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: c.completeToRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && f.resume == "" {
 				return exactly(1, "a workflow file, or --resume RUN")(cmd, args)
@@ -72,6 +74,9 @@ func (c *command) plan(cmd *cobra.Command, file string, f *planFlags) error {
 		return fault.New(fault.Usage, "--failed-only and --from need --resume RUN").
 			WithHint("for example: executioner plan --resume %s --failed-only", runs.Latest)
 	}
+	if f.resume == "" && c.isRegistered(file) {
+		return c.planRegistered(cmd, file, f, opt)
+	}
 	var p *runs.Preview
 	if f.resume != "" {
 		p, err = c.previewResume(cmd.Context(), f.resume, file, runs.Resume{Options: opt})
@@ -87,7 +92,7 @@ func (c *command) plan(cmd *cobra.Command, file string, f *planFlags) error {
 		c.printJSON(c.Out, planView(p, told))
 		return nil
 	}
-	return c.printPlan(p, told, file, f)
+	return c.printPlan(p, told, wire.SkippedOf(p), file, f)
 }
 
 // usual returns how long a run usually takes. A history that can't be read is no
@@ -179,7 +184,7 @@ func inSeconds(d time.Duration) *float64 {
 
 // printPlan writes the plan for a person. A workflow may have a million jobs, so all
 // of it goes through one buffer.
-func (c *command) printPlan(p *runs.Preview, told foreseen, file string, f *planFlags) error {
+func (c *command) printPlan(p *runs.Preview, told foreseen, skipped []wire.SkippedJob, file string, f *planFlags) error {
 	out := bufio.NewWriterSize(c.Out, 1<<16)
 	paint := c.paint()
 	fmt.Fprintf(out, "%s: %s, %d to run, at most %d at once\n",
@@ -193,7 +198,7 @@ func (c *command) printPlan(p *runs.Preview, told foreseen, file string, f *plan
 	printOrder(out, p, told)
 	printWaves(out, p)
 	printCritical(out, p)
-	printSkipped(out, p)
+	printSkipped(out, skipped)
 	fmt.Fprintf(out, "\nnothing was run. To run it: %s\n", c.runLine(p, file, f))
 	return fault.Wrap(out.Flush(), fault.Unavailable, "the output can't be written")
 }
@@ -300,14 +305,14 @@ func printCritical(out *bufio.Writer, p *runs.Preview) {
 	printIDs(out, p, p.Critical, " → ")
 }
 
-func printSkipped(out *bufio.Writer, p *runs.Preview) {
-	if len(p.Skipped) == 0 {
+func printSkipped(out *bufio.Writer, skipped []wire.SkippedJob) {
+	if len(skipped) == 0 {
 		return
 	}
 	fmt.Fprint(out, "\nnot run\n")
 	var t table
-	for _, s := range p.Skipped {
-		t.add(oneLine(string(p.Workflow.Jobs[s.Job].ID)), oneLine(wire.SkippedWhy(p, s)))
+	for _, s := range skipped {
+		t.add(oneLine(string(s.ID)), oneLine(s.Why))
 	}
 	t.write(out, "  ", nil)
 }

@@ -21,6 +21,18 @@ env: {MORE: x}
 application_name: other
 working_dir: "~"
 jobs: [{id: a, command: "true"}]
+-- big.yaml --
+application_name: big
+working_dir: "~"
+params:
+  day: {type: date, default: today, description: the day}
+  api_token: {type: string, default: s3cret}
+jobs:
+  - {id: a, command: "true"}
+  - {id: b, command: "true", dependencies: [a]}
+  - {id: c, command: "true", dependencies: [b], continue_on_error: true}
+  - {id: d, command: "true", dependencies: [b], when: 'params.day != "x"'}
+on_failure: [{id: h, command: "true"}]
 -- exit --
 1
 `
@@ -59,6 +71,17 @@ func TestRegisteredWorkflows(t *testing.T) {
 	said("executioner resume 1 --with-current -q", "0", "SUCCESS", "nightly@2 differs from nightly@1, with which run 1 began:")
 	said("executioner runs show 1 --json", "0", `"registered":"nightly@2"`, "")
 	said("executioner logs 1 a", "0", "on tue", "")
+	said("executioner workflow register big.yaml", "0", "big@1", "")
+	said("executioner plan big > a; executioner plan big.yaml | sed s/big.yaml/big/ > b; test -s a && diff a b", "0", "", "")
+	said("executioner run big.yaml -q && executioner plan big -p day=2026-01-31 --skip b > a; executioner plan big.yaml -p day=2026-01-31 --skip b | sed s/big.yaml/big/ > b; test -s a && diff a b", "0", "", "")
+	said("executioner plan big", "0", "executioner run big\n", "")
+	said("executioner plan big --json | sed 's/\"file\":\"[^\"]*\"//' > a; executioner plan big.yaml --json | sed 's/\"file\":\"[^\"]*\"//' > b; test -s a && diff a b", "0", "", "")
+	said("executioner params big > a; executioner params big.yaml > b; test -s a && diff a b", "0", "", "")
+	said("executioner params big --json > a; executioner params big.yaml --json > b; test -s a && diff a b", "0", "", "")
+	said("executioner plan big -p day=x", "3", "", "must be a date")
+	said("executioner params big -p day=today", "2", "", "executioner plan big -p NAME=VALUE")
+	said("executioner plan none", "4", "", "there is no workflow file none, and no such workflow of the server")
+	said("executioner params none", "4", "", "there is no workflow file none, and no such workflow of the server")
 	said("executioner workflow disable nightly", "0", "nightly@2 app disabled", "")
 	said("executioner run nightly", "4", "", "all versions of workflow nightly are disabled")
 	said("executioner workflow enable nightly@1", "0", "nightly@1 app enabled", "")
@@ -75,6 +98,11 @@ func TestRegisteredWorkflows(t *testing.T) {
 		said("export D=--database\\ history.db; executioner user add "+name+" $D --no-password --grant "+role+" && executioner token create "+name+" t $D --json | sed 's/.*\"\\(exe_[^\"]*\\)\".*/\\1/' > "+name, "0", "", "")
 	}
 	said("EXECUTIONER_TOKEN_FILE=op executioner run nightly -q", "0", "SUCCESS", "")
+	for _, who := range []string{"op", "vw"} { // both are to know what there is to run, and with what
+		said("EXECUTIONER_TOKEN_FILE="+who+" executioner plan big", "0", "4 to run", "")
+		said("EXECUTIONER_TOKEN_FILE="+who+" executioner params big", "0", "day", "")
+		said("EXECUTIONER_TOKEN_FILE="+who+" executioner workflow show big --json | grep -c s3cret", "1", "0", "")
+	}
 	said("EXECUTIONER_TOKEN_FILE=op executioner run other.yaml", "2", "", "user op may not do run.inline (run or check a workflow that is not registered)\n → ask an administrator for a role that may: author")
 	said("EXECUTIONER_TOKEN_FILE=vw executioner run other.yaml", "2", "", "user vw may not do run.submit (run a registered workflow)\n → ask an administrator for a role that may: operator for registered workflows, author for any")
 	said("EXECUTIONER_TOKEN_FILE=vw executioner validate other.yaml --json", "2", "", `{"error":{"code":"forbidden","message":"user vw may not do run.inline`)

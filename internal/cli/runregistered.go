@@ -24,16 +24,21 @@ func (c *command) runRegistered(cmd *cobra.Command, ref string, h *how, opt runs
 	return c.execute(cmd, h.view, func(ctx context.Context, s Runs) (execution, error) {
 		r := s.(*remote)
 		known, err := r.server.RegisteredWorkflow(ctx, name, version)
-		if fault.CodeOf(err) == fault.NotFound {
-			return nil, fault.New(fault.NotFound, "there is no workflow file %s, and no such workflow of the server: %s", ref, message(err)).
-				WithHint("executioner workflow list shows those that are registered")
-		}
 		if err != nil {
-			return nil, err
+			return nil, noSuch(ref, err)
 		}
 		c.beforeRun(ctx, s, known.Application, "")
 		return r.submitNamed(ctx, ref, opt)
 	})
+}
+
+// noSuch says of what is neither a file nor a registered workflow that it might have been one.
+func noSuch(ref string, err error) error {
+	if fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	return fault.New(fault.NotFound, "there is no workflow file %s, and no such workflow of the server: %s", ref, message(err)).
+		WithHint("executioner workflow list shows those that are registered")
 }
 
 // submitNamed has the server run a registered workflow.

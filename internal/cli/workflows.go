@@ -80,7 +80,14 @@ func (h *workflowsHere) RegisteredWorkflow(ctx context.Context, name string, ver
 			err = store.ErrAllDisabled(name)
 		}
 	}
-	return wire.RegisteredOf(&r), err
+	out := wire.RegisteredOf(&r)
+	if err != nil {
+		return out, err
+	}
+	if wf, err := h.c.loadText(ctx, api.Text{Source: workflow.Source{Name: r.File, Data: r.Source}, Look: true}); err == nil {
+		out.Params = wire.ParamsOf(wf, h.c.masking(wf, nil))
+	}
+	return out, nil
 }
 
 func (h *workflowsHere) WorkflowVersions(ctx context.Context, name string) ([]wire.Registered, error) {
@@ -146,7 +153,7 @@ func (c *command) registration(path string) (r wire.Register, err error) {
 	for i := range wf.Jobs {
 		if wf.Jobs[i].Scope != nil {
 			return r, fault.New(fault.Unsupported, "%s calls other workflow files (job %s), which can't be registered with it", path, wf.Jobs[i].ID).
-				WithHint("leave it in a directory of the service's host, and run it from there")
+				WithHint("put the files into the directory of the service's workflows (schedules.directory of its settings): it runs their schedules and triggers from there")
 		}
 	}
 	text, _ := c.composed.Print(workflow.Show{})

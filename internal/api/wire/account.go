@@ -155,6 +155,8 @@ type Registered struct {
 	At          time.Time `json:"at"`
 	Note        string    `json:"note,omitempty"`
 	Source      string    `json:"source,omitempty"` // of one that was asked for by itself
+	// Params are the parameters of one that was asked for by itself; none when it can't be read.
+	Params []Param `json:"params,omitempty"`
 	// Warnings are of one that was just registered.
 	Warnings []workflow.Problem `json:"warnings,omitempty"`
 }

@@ -49,7 +49,7 @@ func PlanOf(p *runs.Preview) Plan {
 		Application: p.Workflow.Application, File: p.Workflow.File, Run: p.Run, Attempt: p.Attempt,
 		Jobs: len(p.Workflow.Jobs), Workers: p.Workers, Waves: make([][]run.JobID, len(p.Waves)),
 		CriticalPath: ids(p, p.Critical),
-		Order:        make([]PlannedJob, len(p.Starts)), Skipped: make([]SkippedJob, len(p.Skipped)),
+		Order:        make([]PlannedJob, len(p.Starts)), Skipped: SkippedOf(p),
 	}
 	for n, i := range p.Starts {
 		j := &p.Workflow.Jobs[i]
@@ -64,9 +64,6 @@ func PlanOf(p *runs.Preview) Plan {
 	for n, wave := range p.Waves {
 		v.Waves[n] = ids(p, wave)
 	}
-	for n, s := range p.Skipped {
-		v.Skipped[n] = SkippedJob{p.Workflow.Jobs[s.Job].ID, s.Reason, SkippedWhy(p, s)}
-	}
 	if d, known := Critical(p); known {
 		v.CriticalSeconds = inSeconds(d)
 	}
@@ -77,6 +74,15 @@ func PlanOf(p *runs.Preview) Plan {
 		v.BasedOn = p.Usual.Run
 	}
 	return v
+}
+
+// SkippedOf returns the jobs that would not run.
+func SkippedOf(p *runs.Preview) []SkippedJob {
+	all := make([]SkippedJob, len(p.Skipped))
+	for n, s := range p.Skipped {
+		all[n] = SkippedJob{p.Workflow.Jobs[s.Job].ID, s.Reason, SkippedWhy(p, s)}
+	}
+	return all
 }
 
 // SkippedWhy says why a job would not run.
