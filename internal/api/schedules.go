@@ -119,7 +119,7 @@ func (s *server) scheduledTimes(ctx context.Context, in *timesIn) (*timesOut, er
 		return nil, err
 	}
 	most := s.most(in.Limit)
-	fs, err := s.History.Firings(ctx, store.FiringFilter{Schedule: known.ID, Since: in.Since, Before: in.Before, Limit: most + 1})
+	fs, err := scheduler.History(ctx, s.History, store.FiringFilter{Schedule: known.ID, Since: in.Since, Before: in.Before, Limit: most + 1})
 	out := &timesOut{wire.ScheduledTimes{Times: []wire.ScheduledTime{}}}
 	for i := range fs {
 		if i == most {

@@ -63,7 +63,7 @@ func TestSchedules(t *testing.T) {
 	same(viewer.do(http.MethodGet, "/api/v1/schedules", nil), 200, &wire.Schedules{}, &wire.Schedules{Schedules: []wire.Schedule{known}})
 	same(viewer.do(http.MethodGet, ofEveryHour, nil), 200, &wire.Schedule{}, &known)
 	skipped := wire.ScheduledTime{Time: noon, Decision: "skipped", Reason: "overlap", By: "7", State: store.FiringOver, Decided: &noon}
-	ran := wire.ScheduledTime{Time: noon.Add(-time.Hour), Decision: "run", State: store.FiringRunning, Run: 7, Decided: &noon}
+	ran := wire.ScheduledTime{Time: noon.Add(-time.Hour), Decision: "run", State: store.FiringOver, Run: 7, Decided: &noon} // of which nothing is left
 	same(viewer.do(http.MethodGet, ofEveryHour+"/times", nil), 200, &wire.ScheduledTimes{}, &wire.ScheduledTimes{Times: []wire.ScheduledTime{skipped, ran}})
 	same(viewer.do(http.MethodGet, ofEveryHour+"/times?limit=1", nil), 200, &wire.ScheduledTimes{}, &wire.ScheduledTimes{Times: []wire.ScheduledTime{skipped}, Next: &noon})
 	same(viewer.do(http.MethodGet, ofEveryHour+"/times?before="+noon.Format(time.RFC3339), nil), 200, &wire.ScheduledTimes{}, &wire.ScheduledTimes{Times: []wire.ScheduledTime{ran}})

@@ -15,6 +15,7 @@ import (
 	"github.com/executionerhq/executioner/internal/nearest"
 	"github.com/executionerhq/executioner/internal/run"
 	"github.com/executionerhq/executioner/internal/runs"
+	"github.com/executionerhq/executioner/internal/schedule"
 	"github.com/executionerhq/executioner/internal/store"
 )
 
@@ -126,6 +127,9 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	}
 	if ago, ok := parseAgo(text); ok {
 		return now.Add(-ago), nil
+	}
+	if t, ok := schedule.ParseShown(text); ok {
+		return t, nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {

@@ -140,7 +140,7 @@ func (f *previewFlags) moments() (from, to schedule.Moment, err error) {
 		if flag.text == "" {
 			continue
 		}
-		if *flag.into, err = schedule.ParseMoment(flag.text); err != nil {
+		if *flag.into, err = schedule.ParseBound(flag.text); err != nil {
 			return from, to, fault.New(fault.Usage, "--%s: %s", flag.name, err).WithHint("write 2027-03-27 or 2027-03-27T12:00")
 		}
 	}
@@ -253,7 +253,7 @@ func skippedNote(r *previewRow) string {
 	case r.Count >= schedule.MaxPreview:
 		text += fmt.Sprintf(" (%d times and more)", r.Count)
 	case r.Count > 1:
-		text += fmt.Sprintf(" (%d times, to %s)", r.Count, r.Until.Format("2006-01-02 15:04"))
+		text += fmt.Sprintf(" (%d times, to %s)", r.Count, r.Until.Format("2006-01-02 15:04 -07:00"))
 	}
 	return text
 }
@@ -281,14 +281,14 @@ func (c *command) printPreview(rows []previewRow, cut bool) error {
 		head = slices.Insert(head, 1, "UTC")
 	}
 	t.add(head...)
-	form := "Mon 2006-01-02 15:04 -07:00"
+	form := schedule.ShownMinute
 	if slices.ContainsFunc(rows, func(r previewRow) bool { return r.Time.Second() != 0 }) {
-		form = "Mon 2006-01-02 15:04:05 -07:00"
+		form = schedule.ShownDay
 	}
 	for i := range rows {
 		cells := []string{rows[i].Time.Format(form), rows[i].Schedule, rows[i].Note}
 		if zones {
-			cells = slices.Insert(cells, 1, rows[i].UTC.Format(strings.TrimSuffix(strings.TrimPrefix(form, "Mon "), " -07:00")))
+			cells = slices.Insert(cells, 1, rows[i].UTC.Format(strings.TrimSuffix(strings.TrimPrefix(form, "Mon "), " -07:00")+"Z"))
 		}
 		t.add(cells...)
 	}

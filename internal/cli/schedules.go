@@ -69,7 +69,7 @@ func (h *schedulesHere) ScheduledTimes(ctx context.Context, id string, f client.
 	if _, err = h.known(ctx, id); err != nil {
 		return page, err
 	}
-	fs, err := h.st.Firings(ctx, store.FiringFilter{Schedule: id, Since: f.Since, Before: f.Before, Limit: f.Limit + 1})
+	fs, err := scheduler.History(ctx, h.st, store.FiringFilter{Schedule: id, Since: f.Since, Before: f.Before, Limit: f.Limit + 1})
 	for i := range fs {
 		if i == f.Limit {
 			page.Next = &fs[i-1].Time

@@ -68,8 +68,12 @@ schedules: {directory: flows}
 -- flows/tick.yaml --
 application_name: tick
 working_dir: "~"
-schedules: [{name: often, every: 1s, overlap: allow, time_zone: UTC}]
+schedules: [{name: often, every: 1s, overlap: allow, time_zone: Asia/Kolkata}]
 jobs: [{id: a, command: echo at $EXECUTIONER_SCHEDULED_TIME by $EXECUTIONER_SCHEDULE}]
+-- flows/broken.yaml --
+application_name: broken
+working_dir: "~"
+jobz: [{id: a, command: "true"}]
 `
 
 // A service runs the workflows of its directory by their schedules, and the commands say the
@@ -95,8 +99,14 @@ func TestScheduleCommands(t *testing.T) {
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00 --to 2026-01-01T00:02 --preview --limit 3", "2", "", "more than")
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z --concurrency 3", "0", "3 of 3 times are asked for", "")
 	said("executioner schedule backfill "+id+" --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:02Z", "0", "0 of 3 times are asked for", "")
+	// A time that is shown can be given to another command.
+	said("at=$(executioner schedule history "+id+" --limit 1 | tail -1 | cut -c1-26); executioner schedule backfill "+id+` --from "$at" --to "$at" --preview`, "0", "of 1 times would be asked for", "")
+	said("at=$(executioner schedule history "+id+" --limit 1 | tail -1 | cut -c1-26); executioner schedule history "+id+` --since "$at" --before "$at"`, "0", "WHY", "")
+	// A file that was broken from the start was not listed.
+	said("executioner schedule list", "0", "file:broken.yaml/* broken - can't be used since TIME +00:00: invalid_workflow: $WORK/flows/broken.yaml:1:1: jobs is missing; $WORK/flows/broken.yaml:3:1: warning: unknown field", "")
+	said("executioner schedule run-now "+"'file:broken.yaml/*'", "5", "", "can't be used: invalid_workflow")
 	said("executioner schedule run-now "+id, "0", "asked for", "")
-	said("executioner schedule show "+id, "0", "works, at TIME", "")
+	said("executioner schedule show "+id, "0", "works, at TIME +05:30", "")
 	said("executioner schedule show no/thing", "4", "", "there is no schedule")
 	said("executioner schedule run-now nothing", "2", "", "WORKFLOW/SCHEDULE")
 	said("executioner schedule run-now no/thing", "4", "", "there is no schedule")
@@ -115,7 +125,7 @@ func TestScheduleCommands(t *testing.T) {
 	stop(syscall.SIGTERM)
 	there := p.run("executioner schedule list --database history.db --json")
 	var all struct{ Schedules []client.KnownSchedule }
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(there.Out, `"TIME"`, `null`)), &all); err != nil || len(all.Schedules) != 1 || !all.Schedules[0].Paused {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(there.Out, `"TIME"`, `null`)), &all); err != nil || len(all.Schedules) != 2 || !all.Schedules[1].Paused || all.Schedules[0].BrokenWhy == "" {
 		t.Fatalf("%v %+v", err, there)
 	}
 	p.serve("--config", "service.yaml")

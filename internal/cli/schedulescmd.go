@@ -11,6 +11,7 @@ import (
 	"github.com/executionerhq/executioner/client"
 	"github.com/executionerhq/executioner/internal/api/wire"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/schedule"
 	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/store"
 )
@@ -96,7 +97,7 @@ func (c *command) printSchedules(found []wire.Schedule, all bool) error {
 			continue
 		}
 		shown = append(shown, *s)
-		t.add(oneLine(s.ID), oneLine(s.Application), stamp(s.Next), oneLine(noteOf(s)))
+		t.add(oneLine(s.ID), oneLine(s.Application), stampIn(s.Next, zoneOf(s)), oneLine(noteOf(s)))
 	}
 	if c.json {
 		c.printJSON(c.Out, wire.Schedules{Schedules: shown})
@@ -105,11 +106,29 @@ func (c *command) printSchedules(found []wire.Schedule, all bool) error {
 	return t.print(c.Out, "", c.headline)
 }
 
+// zoneOf returns the zone in which the times of a schedule are shown, which is its own.
+func zoneOf(s *wire.Schedule) *time.Location {
+	if zone, err := time.LoadLocation(s.Zone); err == nil && s.Zone != "" {
+		return zone
+	}
+	return time.Local
+}
+
+// stampIn writes a time of a schedule, so that it can be given to its other commands.
+func stampIn(t *time.Time, zone *time.Location) string {
+	if t == nil {
+		return "-"
+	}
+	return t.In(zone).Format(schedule.Shown)
+}
+
 // noteOf says what is special about a schedule.
 func noteOf(s *wire.Schedule) string {
 	switch {
 	case s.Gone:
 		return "gone"
+	case s.Broken != nil:
+		return "can't be used since " + stampIn(s.Broken, zoneOf(s)) + ": " + s.BrokenWhy
 	case s.Paused && s.PausedWhy != "":
 		return "paused by " + s.PausedBy + ": " + s.PausedWhy
 	case s.Paused:
@@ -138,10 +157,17 @@ of its times are decided, and whether it is paused or gone.`,
 		var t table
 		t.add("schedule", oneLine(v.ID))
 		t.add("application", oneLine(v.Application))
-		t.add("next", stamp(v.Next))
-		t.add("decided until", stamp(v.Decided))
+		zone := zoneOf(&v)
+		if v.Zone != "" {
+			t.add("time zone", oneLine(v.Zone))
+		}
+		t.add("next", stampIn(v.Next, zone))
+		t.add("decided until", stampIn(v.Decided, zone))
 		if note := noteOf(&v); note != "" {
-			t.add("note", oneLine(note)+onThat(v.PausedAt))
+			if v.Broken == nil {
+				note += onThat(v.PausedAt, zone)
+			}
+			t.add("note", oneLine(note))
 		}
 		return t.print(c.Out, "", nil)
 	})
@@ -150,11 +176,11 @@ of its times are decided, and whether it is paused or gone.`,
 }
 
 // onThat says when something was done; empty where that is not known.
-func onThat(at *time.Time) string {
+func onThat(at *time.Time, zone *time.Location) string {
 	if at == nil {
 		return ""
 	}
-	return ", at " + stamp(at)
+	return ", at " + stampIn(at, zone)
 }
 
 func (c *command) scheduleHistoryCommand() *cobra.Command {
@@ -165,25 +191,32 @@ func (c *command) scheduleHistoryCommand() *cobra.Command {
 		Short: "Show what became of each time of a schedule",
 		Long: `Show what became of each expected time of a schedule, the latest first: run, late, queue (it
 waited for another run), cancel (it replaced another run), skipped or missed with the
-reason, backfill or now. Times are given as for executioner runs list.`,
+reason, refused (its run could never be submitted), backfill or now. Times are shown in the
+schedule's time zone, and --since and --before are given as for executioner runs list, in
+that zone where they say no other.`,
 		Example: `  executioner schedule history load/nightly --since 7d
   executioner schedule history load/nightly --json | jq '.times[] | select(.decision == "missed")'`,
 	}, func(ctx context.Context, s schedules, id string) (err error) {
-		now := time.Now()
+		if f.Limit < 1 || f.Limit > 1000 {
+			return fault.New(fault.Usage, "--limit must be from 1 to 1000, not %d", f.Limit)
+		}
+		known, err := s.Schedule(ctx, id)
+		if err != nil {
+			return err
+		}
+		zone := zoneOf(&known)
+		now := time.Now().In(zone)
 		if f.Since, err = parseTime("--since", since, now); err != nil {
 			return err
 		}
 		if f.Before, err = parseTime("--before", before, now); err != nil {
 			return err
 		}
-		if f.Limit < 1 || f.Limit > 1000 {
-			return fault.New(fault.Usage, "--limit must be from 1 to 1000, not %d", f.Limit)
-		}
 		page, err := s.ScheduledTimes(ctx, id, f)
 		if err != nil {
 			return err
 		}
-		return c.printTimes(&page)
+		return c.printTimes(&page, zone)
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&since, "since", "", "only times of this `TIME` or later")
@@ -193,7 +226,7 @@ reason, backfill or now. Times are given as for executioner runs list.`,
 	return cmd
 }
 
-func (c *command) printTimes(page *wire.ScheduledTimes) error {
+func (c *command) printTimes(page *wire.ScheduledTimes, zone *time.Location) error {
 	if c.json {
 		if page.Times == nil {
 			page.Times = []wire.ScheduledTime{}
@@ -209,7 +242,7 @@ func (c *command) printTimes(page *wire.ScheduledTimes) error {
 		if v.Run != 0 {
 			number = v.Run.String()
 		}
-		t.add(stamp(&v.Time), oneLine(v.Decision), number, string(v.State), oneLine(whyOf(v)))
+		t.add(stampIn(&v.Time, zone), oneLine(v.Decision), number, string(v.State), oneLine(whyOf(v, zone)))
 	}
 	if err := t.print(c.Out, "", c.headline); err != nil {
 		return err
@@ -221,7 +254,7 @@ func (c *command) printTimes(page *wire.ScheduledTimes) error {
 }
 
 // whyOf says why a time is as it is.
-func whyOf(v *wire.ScheduledTime) string {
+func whyOf(v *wire.ScheduledTime, zone *time.Location) string {
 	why := v.Reason
 	if v.By != "" {
 		if why != "" {
@@ -230,7 +263,7 @@ func whyOf(v *wire.ScheduledTime) string {
 		why += "(" + v.By + ")"
 	}
 	if v.Until != nil {
-		why += ", all times to " + stamp(v.Until)
+		why += ", all times to " + stampIn(v.Until, zone)
 	}
 	if v.Detail != "" {
 		why += " " + v.Detail
@@ -353,7 +386,7 @@ func (c *command) printBackfill(v *wire.Backfilled, preview bool) error {
 		if m.Taken {
 			note = "left as it is: " + m.Was
 		}
-		t.add(m.Time.Format("Mon 2006-01-02 15:04:05 -07:00"), oneLine(note))
+		t.add(m.Time.Format(schedule.ShownDay), oneLine(note))
 	}
 	verb := "are asked for"
 	if preview {

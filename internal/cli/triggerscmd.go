@@ -136,7 +136,7 @@ arrived last, and whether it is paused or gone.`,
 		}
 		out.add("last", stamp(v.Last))
 		if note := triggerNote(&v); note != "" {
-			out.add("note", oneLine(note)+onThat(v.PausedAt))
+			out.add("note", oneLine(note)+onThat(v.PausedAt, time.Local))
 		}
 		return out.print(c.Out, "", nil)
 	})
@@ -196,7 +196,7 @@ func (c *command) printArrivals(page *wire.Arrivals) error {
 		if v.Run != 0 {
 			number = v.Run.String()
 		}
-		why := whyOf(&wire.ScheduledTime{Reason: v.Reason, By: v.By, Detail: v.Detail})
+		why := whyOf(&wire.ScheduledTime{Reason: v.Reason, By: v.By, Detail: v.Detail}, time.Local)
 		t.add(stamp(&v.Time), oneLine(v.What), oneLine(v.Decision), number, string(v.State), oneLine(strings.TrimSpace(why)))
 	}
 	if err := t.print(c.Out, "", c.headline); err != nil {

@@ -31,6 +31,34 @@ func ParseMoment(text string) (Moment, error) {
 	return Moment{}, wrong(0, "write 2026-12-01 or 2026-12-01T02:00", "%s is no day and no time that there is", shown(m.text))
 }
 
+// Forms of times as commands show them.
+const (
+	Shown       = "2006-01-02 15:04:05 -07:00"
+	shownShort  = "2006-01-02 15:04 -07:00"
+	ShownDay    = "Mon " + Shown
+	ShownMinute = "Mon " + shownShort
+)
+
+// ParseShown reads a time as commands show it: 2026-12-01 02:00:00 +01:00, also without the
+// seconds and with Mon in front.
+func ParseShown(text string) (t time.Time, ok bool) {
+	for _, form := range [...]string{Shown, shownShort, ShownDay, ShownMinute} {
+		t, err := time.Parse(form, strings.TrimSpace(text))
+		if err == nil && t.Nanosecond() == 0 {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// ParseBound reads what ParseShown and ParseMoment do, as the bound of a range.
+func ParseBound(text string) (Moment, error) {
+	if t, ok := ParseShown(text); ok {
+		return Moment{text: text, wall: t.Unix(), zone: true}, nil
+	}
+	return ParseMoment(text)
+}
+
 // String returns it as it was written.
 func (m Moment) String() string { return m.text }
 

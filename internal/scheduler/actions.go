@@ -61,6 +61,9 @@ func RunNow(ctx context.Context, st store.Schedules, id, by string, now time.Tim
 		case c.Schedule.Kind != store.Timed:
 			return store.ErrNoSchedule(id)
 		}
+		if err := errBroken(&c.Schedule); err != nil {
+			return err
+		}
 		at := now.Truncate(time.Microsecond)
 		if at.Nanosecond() == 0 { // which are those of expected times
 			at = at.Add(time.Microsecond)
@@ -106,6 +109,9 @@ func PlanBackfill(ctx context.Context, st store.Schedules, id string, spec *sche
 func plan(ctx context.Context, st store.Schedules, known *store.Schedule, spec *schedule.Spec, r Range) ([]Made, error) {
 	if known.Gone {
 		return nil, errGone(known.ID)
+	}
+	if err := errBroken(known); err != nil {
+		return nil, err
 	}
 	if !r.From.Before(r.To) {
 		return nil, fault.New(fault.Usage, "the range ends before it begins")

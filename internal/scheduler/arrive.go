@@ -16,7 +16,8 @@ import (
 	"github.com/executionerhq/executioner/internal/workflow"
 )
 
-// Refused is the decision about a request that is signed and can't be used.
+// Refused is the decision about a request that is signed and can't be used, and of a time
+// whose run can never be submitted.
 const Refused = "refused"
 
 // arrival is something that arrived.

@@ -25,7 +25,7 @@ type source struct {
 	workflow string
 	version  string // is another one when the workflow has changed
 	entries  []*entry
-	failed   bool // it can't be read
+	broken   // it can't be used
 }
 
 // behind reports whether what was known of it is still to be decided about.
@@ -64,21 +64,27 @@ func (s *Scheduler) refresh(ctx context.Context, now time.Time) {
 	}
 	slices.Sort(changed)
 	read := make([]*source, len(changed))
-	each(indexes(changed), func(i int) { read[i] = s.read(ctx, changed[i], found[changed[i]]) })
+	each(indexes(changed), func(i int) { read[i] = s.read(ctx, changed[i], found[changed[i]], now) })
 	var fresh, gone []*entry
+	var mended []string
 	for _, src := range read {
+		if was := s.sources[src.workflow]; was != nil && was.why != "" && src.why == "" {
+			mended = append(mended, ID(src.workflow, everyOne))
+		}
 		f, g := s.adopt(src)
 		fresh, gone = append(fresh, f...), append(gone, g...)
 	}
 	for name := range maps.Clone(s.sources) {
 		if _, is := found[name]; !is && (whole || !strings.HasPrefix(name, ofFile)) && !s.sources[name].behind() {
+			mended = append(mended, ID(name, everyOne))
 			_, g := s.adopt(&source{workflow: name})
 			gone = append(gone, g...)
 		}
 	}
-	s.retire(ctx, idsOf(gone))
+	s.retire(ctx, append(idsOf(gone), mended...))
 	s.decideAll(ctx, fresh, now)
 	s.looked.Store(true)
+	s.broken(ctx, now)
 	if !s.refreshed {
 		s.refreshed = s.vanished(ctx)
 	}
@@ -113,7 +119,7 @@ func (s *Scheduler) found(ctx context.Context) (found map[string]string, whole b
 }
 
 // read reads a workflow for its schedules. One that can't be read has those that it had.
-func (s *Scheduler) read(ctx context.Context, name, version string) *source {
+func (s *Scheduler) read(ctx context.Context, name, version string, now time.Time) *source {
 	src := &source{workflow: name, version: version}
 	wf, _, err := s.load(ctx, name, nil)
 	if err == nil {
@@ -122,10 +128,13 @@ func (s *Scheduler) read(ctx context.Context, name, version string) *source {
 	if err == nil || s.ctx.Err() != nil {
 		return src
 	}
-	s.cfg.Log.Error("the schedules of a workflow can't be used", "workflow", name, "error", err, "hint", fault.HintOf(err))
-	src.entries, src.failed = nil, true
+	var was source
 	if is := s.sources[name]; is != nil {
-		src.entries = is.entries
+		was = *is
+	}
+	src.entries, src.broken = was.entries, brokenBy(err, was.broken, now)
+	if src.why != was.why {
+		s.cfg.Log.Error("the schedules of a workflow can't be used", "workflow", name, "error", src.why, "hint", fault.HintOf(err))
 	}
 	if fault.CodeOf(err) == fault.Unavailable {
 		src.version = "" // to be read again
@@ -211,7 +220,7 @@ func (s *Scheduler) adopt(src *source) (fresh, gone []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.sources[src.workflow]
-	if src.version == "" && len(src.entries) == 0 {
+	if src.version == "" && len(src.entries) == 0 && src.why == "" {
 		delete(s.sources, src.workflow)
 	} else {
 		s.sources[src.workflow] = src
@@ -253,7 +262,8 @@ func (s *Scheduler) vanished(ctx context.Context) bool {
 	var gone []string
 	for i := range all {
 		src := s.sources[all[i].Workflow]
-		if !all[i].Gone && s.entries[all[i].ID] == nil && !strings.HasPrefix(all[i].Workflow, ofFile) && (src == nil || !src.failed) {
+		file := strings.HasPrefix(all[i].Workflow, ofFile) && (all[i].Name != everyOne || src == nil)
+		if !all[i].Gone && s.entries[all[i].ID] == nil && !file && (src == nil || src.why == "") {
 			gone = append(gone, all[i].ID)
 		}
 	}
@@ -278,7 +288,7 @@ func (s *Scheduler) retire(ctx context.Context, gone []string) {
 				return
 			}
 			if err == nil {
-				known.Gone, known.Next = true, time.Time{}
+				known.Gone, known.Next, known.Broken, known.BrokenWhy = true, time.Time{}, time.Time{}, ""
 				err = s.cfg.Store.ChangeSchedule(ctx, store.ScheduleChange{Schedule: known})
 			}
 			if fault.CodeOf(err) == fault.Conflict {

@@ -190,7 +190,7 @@ func TestRefused(t *testing.T) {
 	w.refuse = fault.New(fault.InvalidWorkflow, "the policy says no")
 	s.pass(time.Minute)
 	p.round()
-	s.is("load/often", "22 12:01:00 run running run 1", "22 12:02:00 run over")
+	s.is("load/often", "22 12:01:00 run running run 1", "22 12:02:00 refused over")
 	fs, err := s.st.Firings(t.Context(), store.FiringFilter{Schedule: "load/often", Limit: 1})
 	s.must(err)
 	if fs[0].Detail != "invalid_workflow: the policy says no" {

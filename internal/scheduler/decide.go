@@ -126,6 +126,9 @@ func (s *Scheduler) prepare(ctx context.Context, e *entry, now time.Time) (*chan
 	if !c.beside {
 		known.Hash, known.Gone, known.Kind, known.Application, known.Decided = e.hash, false, e.kind(), e.application, c.decided
 	}
+	if known.Zone = e.def.TimeZone; s.usable(e.workflow) {
+		known.Broken, known.BrokenWhy = time.Time{}, ""
+	}
 	c.Schedule = known
 	return c, s.settle(ctx, c)
 }
@@ -144,19 +147,16 @@ func (s *Scheduler) taken(ctx context.Context, id string, after time.Time) (func
 func (s *Scheduler) settle(ctx context.Context, c *change) error {
 	for i := range c.rows {
 		f := &c.rows[i]
-		if f.State != store.FiringRunning {
-			continue
+		over, err := ended(ctx, s.cfg.Store, f)
+		if err != nil {
+			return err
 		}
-		r, err := s.cfg.Store.Run(ctx, f.Run)
-		switch {
-		case fault.CodeOf(err) == fault.NotFound || err == nil && r.Attempt.State.Ended():
+		if over {
 			f.State = store.FiringOver
 			c.set[i] = true
 			s.mu.Lock()
 			delete(s.cancelled, f.Run)
 			s.mu.Unlock()
-		case err != nil:
-			return err
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func (s *Scheduler) tellBegun(ctx context.Context, e *entry, f *store.Firing) er
 	switch {
 	case missed(f):
 		return s.tell(ctx, e, f, Told(f))
-	case f.State == store.FiringOver:
+	case f.Decision == Refused:
 		return s.tell(ctx, e, f, "its run is refused: "+f.Detail)
 	case f.Decision == string(schedule.Late):
 		return s.tell(ctx, e, f, "its run begins "+f.DecidedAt.Sub(f.Time).Round(time.Second).String()+" late")

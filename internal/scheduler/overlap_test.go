@@ -215,7 +215,7 @@ func TestWorkflowGoes(t *testing.T) {
 	s.must(s.st.EnableRegistered(t.Context(), "a", 0, false))
 	s.pass(10 * time.Second)
 	p.round()
-	s.is("a/x", "22 12:01:00 run running run 1", "22 12:02:00 queue over")
+	s.is("a/x", "22 12:01:00 run running run 1", "22 12:02:00 refused: queue over")
 }
 
 func TestDirectory(t *testing.T) {
@@ -236,20 +236,20 @@ func TestDirectory(t *testing.T) {
 	p.round()
 	s.is("file:flow.yaml/n", "22 12:01:00 run running run 1")
 	all, err := s.st.Schedules(t.Context())
-	if s.must(err); len(all) != 1 || all[0].Application != "flow" {
+	if s.must(err); len(all) != 2 || all[1].Application != "flow" {
 		t.Errorf("%+v", all)
 	}
 	// One that can't be read any more keeps its schedules, and runs nothing.
 	write("flow.yaml", "jobs: nothing at all\n")
 	s.pass(time.Minute)
 	p.round()
-	s.is("file:flow.yaml/n", "22 12:01:00 run running run 1", "22 12:02:00 run over")
+	s.is("file:flow.yaml/n", "22 12:01:00 run running run 1", "22 12:02:00 refused over")
 	s.must(os.Remove(filepath.Join(s.dir, "flow.yaml")))
 	s.pass(10 * time.Second)
 	p.round()
 	s.pass(time.Minute)
 	p.round()
-	s.is("file:flow.yaml/n", "22 12:01:00 run running run 1", "22 12:02:00 run over")
+	s.is("file:flow.yaml/n", "22 12:01:00 run running run 1", "22 12:02:00 refused over")
 	if _, err := p.Spec("file:flow.yaml/n"); fault.CodeOf(err) != fault.NotFound {
 		t.Error(err)
 	}

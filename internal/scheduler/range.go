@@ -15,7 +15,7 @@ func Bounds(spec *schedule.Spec, from, to string, now time.Time) (Range, error) 
 		zone = time.UTC
 	}
 	r := Range{To: now}
-	m, err := schedule.ParseMoment(from)
+	m, err := schedule.ParseBound(from)
 	if err != nil {
 		return r, fault.New(fault.Usage, "from: %s", err).WithHint("write 2026-11-01 or 2026-11-01T12:00")
 	}
@@ -23,7 +23,7 @@ func Bounds(spec *schedule.Spec, from, to string, now time.Time) (Range, error) 
 	if to == "" {
 		return r, nil
 	}
-	if m, err = schedule.ParseMoment(to); err != nil {
+	if m, err = schedule.ParseBound(to); err != nil {
 		return r, fault.New(fault.Usage, "to: %s", err).WithHint("write 2026-11-01 or 2026-11-01T12:00")
 	}
 	r.To = m.EndIn(zone)

@@ -73,8 +73,9 @@ func (s *Scheduler) submitSoon(e *entry, f store.Firing) (again bool) {
 		return true
 	}
 	if err != nil {
-		s.cfg.Log.Error("a scheduled run is refused", "schedule", e.id, "time", f.Time, "error", err, "hint", fault.HintOf(err))
-		f.State, f.Detail = store.FiringOver, string(fault.CodeOf(err))+": "+err.Error()
+		why := reason(err)
+		s.cfg.Log.Error("a scheduled run is refused", "schedule", e.id, "time", f.Time, "error", why, "hint", fault.HintOf(err))
+		refuse(&f, why)
 	}
 	return s.settled(e, f)
 }
@@ -121,6 +122,15 @@ func (s *Scheduler) begin(ctx context.Context, e *entry, f *store.Firing) error 
 	return nil
 }
 
+// refuse closes a time whose run can never be submitted. What it was decided to be is the
+// reason then, unless that is no other than its time.
+func refuse(f *store.Firing, why string) {
+	if f.Decision != string(schedule.Start) {
+		f.Reason = Told(f)
+	}
+	f.Decision, f.State, f.Detail = Refused, store.FiringOver, why
+}
+
 // passing reports whether the same may be accepted later.
 func passing(err error) bool {
 	switch fault.CodeOf(err) {
@@ -137,13 +147,14 @@ func (s *Scheduler) abandon(ctx context.Context, f *store.Firing) {
 	s.mu.Lock()
 	src, busy := s.sources[name], s.busy[keyOf(f)]
 	s.mu.Unlock()
-	if strings.HasPrefix(name, ofFile) || !s.refreshed || src != nil && src.failed || busy {
+	if strings.HasPrefix(name, ofFile) || !s.refreshed || src != nil && src.why != "" || busy {
 		return
 	}
 	from := f.State
-	f.State = store.FiringOver
-	if !missed(f) {
-		f.Detail = "not_found: the schedule is there no more, or its workflow is disabled"
+	if missed(f) {
+		f.State = store.FiringOver
+	} else {
+		refuse(f, string(fault.NotFound)+": the schedule is there no more, or its workflow is disabled")
 	}
 	if _, err := s.cfg.Store.MoveFiring(ctx, from, *f); err != nil {
 		s.trouble("a time whose schedule is gone can't be given up for now", f.Schedule, err)

@@ -63,6 +63,9 @@ type Schedule struct {
 	PausedBy    string
 	PausedAt    time.Time
 	PausedWhy   string
+	Zone        string    // the time zone that its times are meant in; empty: that of the host
+	Broken      time.Time // since when its workflow can't be used; zero: it can
+	BrokenWhy   string
 	Revision    int64 // 1 when it is recorded first; one more with each change
 }
 
@@ -126,8 +129,8 @@ type FiringFilter struct {
 // Normal returns s as a store keeps it: texts that people write are cut as those of an
 // AuditEntry, times are in UTC to the microsecond.
 func (s Schedule) Normal() Schedule {
-	s.PausedBy, s.PausedWhy = oneLine(s.PausedBy, mostText), oneLine(s.PausedWhy, mostDetail)
-	s.Decided, s.Next, s.PausedAt = micros(s.Decided), micros(s.Next), micros(s.PausedAt)
+	s.PausedBy, s.PausedWhy, s.BrokenWhy = oneLine(s.PausedBy, mostText), oneLine(s.PausedWhy, mostDetail), oneLine(s.BrokenWhy, mostDetail)
+	s.Decided, s.Next, s.PausedAt, s.Broken = micros(s.Decided), micros(s.Next), micros(s.PausedAt), micros(s.Broken)
 	return s
 }
 

@@ -46,6 +46,19 @@ func (ps Problems) Error() string {
 	return fmt.Sprintf("%s%s (and %d more)", first.place(), first.Msg, len(ps)-1)
 }
 
+// Line returns all of them in one line, errors before warnings.
+func (ps Problems) Line() string {
+	var wrong, warned []string
+	for i := range ps {
+		if p := &ps[i]; p.Warning {
+			warned = append(warned, p.place()+"warning: "+p.Msg)
+		} else {
+			wrong = append(wrong, p.place()+p.Msg)
+		}
+	}
+	return strings.Join(append(wrong, warned...), "; ")
+}
+
 // String returns what Format writes.
 func (ps Problems) String() string {
 	var b strings.Builder

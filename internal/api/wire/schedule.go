@@ -20,6 +20,9 @@ type Schedule struct {
 	PausedBy    string     `json:"paused_by,omitempty"`
 	PausedAt    *time.Time `json:"paused_at,omitempty"`
 	PausedWhy   string     `json:"paused_why,omitempty"`
+	Zone        string     `json:"time_zone,omitempty"`    // that its times are meant in; empty: that of the service's host
+	Broken      *time.Time `json:"broken_since,omitempty"` // its workflow can't be used: its times are refused
+	BrokenWhy   string     `json:"broken_why,omitempty"`
 }
 
 // ScheduleOf returns a schedule as it goes over the API.
@@ -27,6 +30,7 @@ func ScheduleOf(s *store.Schedule) Schedule {
 	return Schedule{
 		ID: s.ID, Workflow: s.Workflow, Name: s.Name, Application: s.Application, Next: sometime(s.Next), Decided: sometime(s.Decided), Gone: s.Gone,
 		Paused: s.Paused, PausedBy: s.PausedBy, PausedAt: sometime(s.PausedAt), PausedWhy: s.PausedWhy,
+		Zone: s.Zone, Broken: sometime(s.Broken), BrokenWhy: s.BrokenWhy,
 	}
 }
 

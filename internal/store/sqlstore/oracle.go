@@ -25,7 +25,7 @@ var oracleFiles embed.FS
 
 const (
 	// oracleVersion is the number of the newest file in oracle/migrations.
-	oracleVersion = 14
+	oracleVersion = 15
 	// oracleWriters is the most connections that write; more would only wait for each other.
 	oracleWriters = 2
 	// oracleMargin is how much later than a statement's limit we give up waiting for the server.

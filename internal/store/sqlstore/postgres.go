@@ -38,7 +38,7 @@ const postgresShape = `SELECT 'column ' || t.relname || '.' || c.attname,
 
 const (
 	// postgresVersion is the number of the newest file in postgres/migrations.
-	postgresVersion = 14
+	postgresVersion = 15
 	// postgresOldest is the oldest server that is supported.
 	postgresOldest = 120000
 	// postgresWriters is the most connections that write; more would only wait for each other.

@@ -12,17 +12,18 @@ import (
 )
 
 const (
-	scheduleColumns = `id, workflow, sched_name, application, spec_hash, decided_us, next_us, gone, paused, paused_by, paused_us, revision, kind, paused_why`
+	scheduleColumns = `id, workflow, sched_name, application, spec_hash, decided_us, next_us, gone, paused, paused_by, paused_us, revision, kind, time_zone,
+		broken_us, paused_why, broken_why`
 	selectSchedules = `SELECT ` + scheduleColumns + ` FROM schedules`
 	selectSchedule  = selectSchedules + ` WHERE id = ?`
-	insertSchedule  = `INSERT INTO schedules (` + scheduleColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	insertSchedule  = `INSERT INTO schedules (` + scheduleColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`
 	updateSchedule = `UPDATE schedules SET kind = ?, application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
-		paused_us = ?, paused_why = ?, revision = revision + 1 WHERE id = ? AND revision = ?`
+		paused_us = ?, time_zone = ?, broken_us = ?, revision = revision + 1, paused_why = ?, broken_why = ? WHERE id = ? AND revision = ?`
 
 	selectRevision = `SELECT revision FROM schedules WHERE id = ?`
 	importSchedule = `UPDATE schedules SET kind = ?, application = ?, spec_hash = ?, decided_us = ?, next_us = ?, gone = ?, paused = ?, paused_by = ?,
-		paused_us = ?, paused_why = ?, revision = ? WHERE id = ?`
+		paused_us = ?, time_zone = ?, broken_us = ?, revision = ?, paused_why = ?, broken_why = ? WHERE id = ?`
 
 	// open_of is the schedule of a firing that is open, pending_us is there for one that waits
 	// or is due: their indexes hold these only.
@@ -120,12 +121,13 @@ func (t *tx) putSchedule(s *store.Schedule) (int64, error) {
 		return t.insertSchedule(&first)
 	}
 	return t.execRows(updateSchedule, text(s.Kind), text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy),
-		micros(s.PausedAt), text(s.PausedWhy), text(s.ID), s.Revision)
+		micros(s.PausedAt), text(s.Zone), micros(s.Broken), text(s.PausedWhy), text(s.BrokenWhy), text(s.ID), s.Revision)
 }
 
 func (t *tx) insertSchedule(s *store.Schedule) (int64, error) {
 	return t.execRows(insertSchedule, text(s.ID), text(s.Workflow), text(s.Name), text(s.Application), text(s.Hash), micros(s.Decided),
-		micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy), micros(s.PausedAt), s.Revision, text(s.Kind), text(s.PausedWhy))
+		micros(s.Next), bit(s.Gone), bit(s.Paused), text(s.PausedBy), micros(s.PausedAt), s.Revision, text(s.Kind), text(s.Zone),
+		micros(s.Broken), text(s.PausedWhy), text(s.BrokenWhy))
 }
 
 func (t *tx) addFiring(f store.Firing) (int64, error) {
@@ -267,7 +269,7 @@ func (t *tx) importSchedule(s *store.Schedule) error {
 		return store.ErrScheduleAhead(s.ID)
 	}
 	return t.exec(importSchedule, text(s.Kind), text(s.Application), text(s.Hash), micros(s.Decided), micros(s.Next), bit(s.Gone), bit(s.Paused),
-		text(s.PausedBy), micros(s.PausedAt), text(s.PausedWhy), s.Revision, text(s.ID))
+		text(s.PausedBy), micros(s.PausedAt), text(s.Zone), micros(s.Broken), s.Revision, text(s.PausedWhy), text(s.BrokenWhy), text(s.ID))
 }
 
 // EnabledWorkflows implements store.Schedules.
@@ -284,7 +286,7 @@ func (s *Store) EnabledWorkflows(ctx context.Context) (all []store.Registered, e
 func scanSchedule(rows *sql.Rows) (s store.Schedule, err error) {
 	err = rows.Scan(into(&s.ID), into(&s.Workflow), into(&s.Name), into(&s.Application), into(&s.Hash), timeInto{&s.Decided}, timeInto{&s.Next},
 		bitInto{&s.Gone}, bitInto{&s.Paused}, into(&s.PausedBy), timeInto{&s.PausedAt}, &s.Revision, into(&s.Kind),
-		into(&s.PausedWhy))
+		into(&s.Zone), timeInto{&s.Broken}, into(&s.PausedWhy), into(&s.BrokenWhy))
 	return s, err
 }
 

@@ -36,7 +36,7 @@ const sqliteShape = `SELECT 'column ' || t.name || '.' || c.name, LOWER(c.type) 
 
 const (
 	// sqliteVersion is the number of the newest file in sqlite/migrations.
-	sqliteVersion = 14
+	sqliteVersion = 15
 	// sqliteApplication marks a file as ours ("Exec"), so that no other program's is taken
 	// for one. A file with checksums has pagesum.Marked instead, as has every new one.
 	sqliteApplication = 0x45786563

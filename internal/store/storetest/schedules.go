@@ -52,6 +52,7 @@ func testSchedules(f *fixture) {
 
 	s.Application, s.Hash, s.Decided, s.Next, s.Gone, s.Paused = "other", "h2", at(1), time.Time{}, true, true
 	s.PausedBy, s.PausedAt, s.PausedWhy = "ann", at(2), strings.Repeat("wärum ", 300)+"\x00"
+	s.Zone, s.Broken, s.BrokenWhy = "Europe/Berlin", at(3), "a.yaml:1:1: käputt\n"
 	f.decide(s, nil, nil)
 	f.fails(f.ChangeSchedule(f.ctx, store.ScheduleChange{Schedule: s}), fault.Conflict) // of the revision before
 	s = s.Normal()
