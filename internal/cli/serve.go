@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"io/fs"
-	"log/slog"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,13 +22,13 @@ import (
 	"github.com/executionerhq/executioner/internal/scheduler"
 	"github.com/executionerhq/executioner/internal/service"
 	"github.com/executionerhq/executioner/internal/store"
-	"github.com/executionerhq/executioner/internal/telemetry"
 )
 
 // serveFlags are those of serve. What is not given is as the settings say.
 type serveFlags struct {
 	config, listen, socket, certificate, key, drain, metrics string
 	slots                                                    int
+	check                                                    bool
 }
 
 // What becomes of running jobs when the service is asked to stop.
@@ -60,6 +58,7 @@ and the next serve takes them up. With --drain=wait it waits for the active runs
 A second signal ends it at once.`,
 		Example: `  executioner serve
   executioner serve --config /etc/executioner/service.yaml
+  executioner serve --config /etc/executioner/service.yaml --check
   executioner serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem`,
 		Args:              exactly(0, ""),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -80,6 +79,7 @@ A second signal ends it at once.`,
 	_ = cmd.MarkFlagFilename("tls-cert")
 	flags.StringVar(&f.key, "tls-key", "", "`FILE` of its key, in PEM")
 	_ = cmd.MarkFlagFilename("tls-key")
+	flags.BoolVar(&f.check, "check", false, "check the settings, say ok, and do nothing else")
 	flags.IntVar(&f.slots, "slots", 0, "run at most `N` jobs at once (default twice the number of processors)")
 	flags.StringVar(&f.metrics, "metrics-file", "", "keep metrics in `FILE`, as JSON, for hosts without Prometheus")
 	_ = cmd.MarkFlagFilename("metrics-file", "json")
@@ -103,46 +103,49 @@ func (f *serveFlags) settings(environ []string) (config.Settings, error) {
 	if f.drain != drainLeave && f.drain != drainWait {
 		return s, fault.New(fault.Usage, "--drain is leave or wait, not %q", f.drain)
 	}
-	return s, s.Check(f.config)
+	return s, s.Check()
 }
 
 func (c *command) serve(cmd *cobra.Command, f *serveFlags) error {
 	c.serves = true
-	s, err := f.settings(c.Environ)
+	p, err := c.prepare(f)
 	if err != nil {
 		return err
 	}
-	if s.Database != "" && c.database == "" && c.getenv(DatabaseVariable) == "" {
-		c.database = s.Database
+	if f.check {
+		fmt.Fprintln(c.Out, cmp.Or(f.config, "settings")+": ok")
+		return nil
 	}
 	signals, release := c.Signals() // before anything runs that a signal would orphan
 	defer release()
-	log := telemetry.NewLog(c.Err, s.Log.Format, s.Log.Level)
-	gates := service.NewGates(admission.Config{Slots: s.Slots, Pools: s.Pools})
-	in, err := c.instrument(cmd.Context(), s, log)
+	listeners, err := c.listen(cmd.Context(), p)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close() // most often the server did
+		}
+	}()
+	gates := service.NewGates(admission.Config{Slots: p.Slots, Pools: p.Pools})
+	in, err := c.instrument(cmd.Context(), p.Settings, p.log)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	b, err := c.openService(cmd.Context(), gates, in)
+	b, err := c.openService(cmd.Context(), p.database, gates, in)
 	if err != nil {
 		return err
 	}
-	err = c.serveOn(cmd.Context(), b, gates, in, s, f.drain, signals)
+	err = c.serveOn(cmd.Context(), b, gates, in, p, listeners, signals)
 	return errors.Join(err, b.Close())
 }
 
 // openService composes the use cases for many runs at once. What it records survives a
 // power cut unless something else is asked for.
-func (c *command) openService(ctx context.Context, gates *service.Gates, in *instruments) (Backend, error) {
+func (c *command) openService(ctx context.Context, address string, gates *service.Gates, in *instruments) (Backend, error) {
 	log := in.log
-	address, err := c.databasePath()
-	if err != nil {
-		return Backend{}, err
-	}
-	if err := c.place(address, log); err != nil {
-		return Backend{}, err
-	}
+	c.begins(address, log)
 	settings := c.settings(address, func(err error) {
 		if err != nil {
 			log.Error("results can't be recorded for now, nothing new is started", "error", err)
@@ -157,37 +160,12 @@ func (c *command) openService(ctx context.Context, gates *service.Gates, in *ins
 	return c.Open(ctx, settings)
 }
 
-// place says where a new history is made. The directory of one that was named has to be there:
-// a name that is wrong would look like a lost history.
-func (c *command) place(address string, log *slog.Logger) error {
-	file := c.Databases.File(address)
-	if file == "" {
-		return nil // a server says so itself
-	}
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-		return nil // whoever opens it says what is wrong with it
-	}
-	named := c.database != "" || c.getenv(DatabaseVariable) != ""
-	if _, err := os.Stat(filepath.Dir(file)); named && errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.NotFound, "there is no directory %s for the history", filepath.Dir(file)).
-			WithHint("check the name, or make the directory")
-	}
-	log.Info("a new history is made", "at", file)
-	return nil
-}
-
 // serveOn executes runs and answers requests until a signal comes.
-func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, in *instruments, s config.Settings, drain string, signals <-chan os.Signal) error {
+func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, in *instruments, s *prepared, listeners []net.Listener, signals <-chan os.Signal) error {
 	log := in.log
-	listeners, err := c.listen(ctx, b, s, log)
-	if err != nil {
+	if err := guarded(ctx, b.Store, s.Listen); err != nil {
 		return err
 	}
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close() // most often the server did
-		}
-	}()
 	go in.mails.work(b.Runs)
 	defer in.mails.Close()
 	runs := service.New(service.Config{Runs: b.Runs, Store: b.Store, Gates: gates, Log: log, MaxActive: s.MaxActive, MaxQueued: s.MaxQueued})
@@ -196,12 +174,12 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 	in.outbox(context.WithoutCancel(ctx), b.Store)
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	kept, err := c.keepUp(ctx, b, s, log)
+	kept, err := c.keepUp(ctx, b, s.tell, log)
 	if err != nil {
 		return err
 	}
 	defer kept.Close(ctx)
-	times := c.scheduler(b.Store, runs, kept.tell, s, log)
+	times := c.scheduler(b.Store, runs, kept.tell, s.Settings, log)
 	defer times.Close()
 	in.arrivals(times)
 	h, discard, err := c.api(ctx, streams, b, runs, times, in, s)
@@ -224,12 +202,12 @@ func (c *command) serveOn(ctx context.Context, b Backend, gates *service.Gates, 
 	log.Info("ready", "version", c.Build.Version)
 	select {
 	case sig := <-signals:
-		log.Info("stopping", "signal", sig.String(), "drain", drain)
+		log.Info("stopping", "signal", sig.String(), "drain", s.drain, "runs", runs.Stats().Active, "waiting", runs.Stats().Waiting)
 	case err = <-server.Failed():
 		err = fault.Wrap(err, fault.Unavailable, "requests can't be answered any more")
 	}
 	daemon.Notify(manager, "STOPPING=1")
-	return errors.Join(err, halt(ctx, runs, times, in.mails, server, drain, signals))
+	return errors.Join(err, halt(ctx, runs, times, in.mails, server, s.drain, signals))
 }
 
 // halt ends the work in order: what is due from now on is left to the next serve; then the
@@ -261,16 +239,14 @@ func halt(ctx context.Context, runs *service.Service, times *scheduler.Scheduler
 	return err
 }
 
-// listen opens the socket and the address.
-func (c *command) listen(ctx context.Context, b Backend, s config.Settings, log *slog.Logger) ([]net.Listener, error) {
-	certificate, err := daemon.TLS(s.TLS.Certificate, s.TLS.Key, log)
-	if err != nil {
-		return nil, err
+// listen opens the socket and the address. Whoever comes waits until the service is ready.
+func (c *command) listen(ctx context.Context, p *prepared) ([]net.Listener, error) {
+	if file := c.Databases.File(p.database); file != "" { // the socket is beside it
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, "there is no place for the history")
+		}
 	}
-	if err := guarded(ctx, b.Store, s.Listen, certificate); err != nil {
-		return nil, err
-	}
-	path, err := c.socketPath(s.Socket)
+	path, err := c.socketPath(p.Socket)
 	if err != nil {
 		return nil, err
 	}
@@ -278,24 +254,20 @@ func (c *command) listen(ctx context.Context, b Backend, s config.Settings, log 
 	if err != nil {
 		return nil, err
 	}
-	if s.Listen == "" {
+	if p.Listen == "" {
 		return []net.Listener{socket}, nil
 	}
-	l, err := daemon.Listen(ctx, s.Listen, certificate)
+	l, err := daemon.Listen(ctx, p.Listen, p.certificate)
 	if err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
 	return []net.Listener{socket, l}, nil
 }
 
-// guarded refuses to listen where others could come without a certificate or a user.
-func guarded(ctx context.Context, st store.Store, address string, certificate *tls.Config) error {
+// guarded refuses to listen where others could come and there is no user.
+func guarded(ctx context.Context, st store.Store, address string) error {
 	if address == "" || daemon.Loopback(address) {
 		return nil
-	}
-	if certificate == nil {
-		return fault.New(fault.InvalidConfig, "%s can be reached from other hosts, and passwords would travel in the open", address).
-			WithHint("give a certificate with --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has one")
 	}
 	accounts, ok := st.(store.Accounts)
 	if !ok {

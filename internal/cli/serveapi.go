@@ -30,12 +30,8 @@ import (
 
 // api returns what answers the requests of a service. discard removes what it left beside
 // the socket. Streams end with the context streams.
-func (c *command) api(ctx, streams context.Context, b Backend, runs *service.Service, times *scheduler.Scheduler, in *instruments, s config.Settings) (h http.Handler, discard func(), err error) {
-	log := in.log
-	provider, err := oidcOf(s.OIDC, c.Environ)
-	if err != nil {
-		return nil, nil, err
-	}
+func (c *command) api(ctx, streams context.Context, b Backend, runs *service.Service, times *scheduler.Scheduler, in *instruments, ready *prepared) (h http.Handler, discard func(), err error) {
+	log, s := in.log, ready.Settings
 	token, discard, err := c.oneTimeToken(ctx, b.Store, s, log)
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +39,7 @@ func (c *command) api(ctx, streams context.Context, b Backend, runs *service.Ser
 	h, err = api.New(api.Config{
 		Service: runs, Runs: b.Runs, History: b.Store, Accounts: b.Store, Hub: b.Hub, Streams: streams,
 		Load: c.loadText, Statistics: func(ctx context.Context, q api.Figures) (any, error) { return c.figures(ctx, b.Store, q) }, Environ: c.jobEnviron(), Version: c.Build, Hosts: hostsOf(s), PublicURL: s.PublicURL, Token: token,
-		Schedules: times, Metrics: in.metrics, OIDC: provider, Log: log,
+		Schedules: times, Metrics: in.metrics, OIDC: ready.provider, Log: log,
 		Limits: api.Limits{PerUser: s.Limits.PerUser, PerAddress: s.Limits.PerAddress, Streams: s.Limits.Streams, StreamsOfOne: s.Limits.StreamsPerUser},
 	})
 	if err != nil {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/executionerhq/executioner/internal/config"
 	"github.com/executionerhq/executioner/internal/history"
 	"github.com/executionerhq/executioner/internal/incident"
 	"github.com/executionerhq/executioner/internal/notify"
@@ -30,12 +28,8 @@ type upkeep struct {
 }
 
 // keepUp begins it. Close it before the backend.
-func (c *command) keepUp(ctx context.Context, b Backend, s config.Settings, log *slog.Logger) (*upkeep, error) {
-	u := &upkeep{}
-	var err error
-	if u.tell, err = c.teller(b, s.Notify, log); err != nil {
-		return nil, err
-	}
+func (c *command) keepUp(ctx context.Context, b Backend, setup notify.Setup, log *slog.Logger) (*upkeep, error) {
+	u := &upkeep{tell: c.teller(b, setup, log)}
 	if u.tell != nil {
 		if err := u.tell.Start(ctx); err != nil {
 			return nil, err
@@ -48,14 +42,9 @@ func (c *command) keepUp(ctx context.Context, b Backend, s config.Settings, log 
 
 // teller returns what tells people, nil when the settings have nobody told of anything:
 // looking at all that happens costs something.
-func (c *command) teller(b Backend, n config.Notify, log *slog.Logger) (*notify.Service, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	setup, err := notify.Build(n, c.Environ, host)
-	if err != nil || len(setup.Senders)+len(setup.Rules)+len(setup.Expect) == 0 {
-		return nil, err
+func (c *command) teller(b Backend, setup notify.Setup, log *slog.Logger) *notify.Service {
+	if len(setup.Senders)+len(setup.Rules)+len(setup.Expect) == 0 {
+		return nil
 	}
 	return notify.NewService(notify.Config{
 		Records: b.Store, Setup: setup, Hub: b.Hub, Log: log,
@@ -63,7 +52,7 @@ func (c *command) teller(b Backend, n config.Notify, log *slog.Logger) (*notify.
 			usual, err := history.UsualOf(ctx, b.Store, application, job, time.Now())
 			return incident.Usual{Median: usual.Median, P95: usual.P95, Runs: int(usual.Count)}, err
 		},
-	}), nil
+	})
 }
 
 // Close ends it. What is to be told and was not yet is told by the next service.

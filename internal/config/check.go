@@ -11,10 +11,10 @@ import (
 )
 
 // Check reports settings that can't be meant, as one fault of code InvalidConfig.
-func (s *Settings) Check(path string) error {
+func (s *Settings) Check() error {
 	for _, p := range s.problems() {
 		if p != "" {
-			return fault.New(fault.InvalidConfig, "%s", p).WithAt(path)
+			return fault.New(fault.InvalidConfig, "%s", p)
 		}
 	}
 	return nil

@@ -165,7 +165,7 @@ func Load(path string, environ []string) (Settings, error) {
 		return s, err
 	}
 	s.complete()
-	return s, s.Check(path)
+	return s, Located(path, s.Check())
 }
 
 func read(path string) ([]byte, error) {

@@ -49,14 +49,14 @@ func Build(n config.Notify, environ []string, host string) (Setup, error) {
 	for i := range n.Rules {
 		r, err := rule(compiler, &n.Rules[i], &s)
 		if err != nil {
-			return Setup{}, within(fmt.Sprintf("notify.rules, rule %d", i+1), err)
+			return Setup{}, within(fmt.Sprintf("notify.rules[%d]", i), err)
 		}
 		s.Rules = append(s.Rules, r)
 	}
 	for i := range n.Expect {
 		x, err := expectation(&n.Expect[i])
 		if err != nil {
-			return Setup{}, within(fmt.Sprintf("notify.expect, number %d", i+1), err)
+			return Setup{}, within(fmt.Sprintf("notify.expect[%d]", i), err)
 		}
 		s.Expect = append(s.Expect, x)
 	}
@@ -181,7 +181,7 @@ func rule(compiler *expr.Compiler, n *config.NotifyRule, s *Setup) (incident.Rul
 	}
 	for _, to := range n.To {
 		if _, there := s.Senders[to]; !there {
-			return r, fault.New(fault.InvalidConfig, "there is no notifier %q", to)
+			return r, fault.New(fault.InvalidConfig, "to: there is no notifier %q", to)
 		}
 	}
 	if n.When == "" {
