@@ -93,6 +93,12 @@ func (s *server) sendLog(w http.ResponseWriter, r *http.Request, q logQuery, pat
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="run-`+c.run.ID.String()+`.log"`)
+	if joblog.Older(path, c.run.SubmittedAt) { // another history's
+		if !q.follow {
+			return noLog(fs.ErrNotExist)
+		}
+		q.tail = 0
+	}
 	if q.follow && r.Method != http.MethodHead {
 		return s.followLog(w, r, path, q)
 	}

@@ -89,7 +89,7 @@ func Open(ctx context.Context, s Settings) (*App, error) {
 				keepers.sweep(ctx, st)
 			}
 			return local.New(local.Config{
-				Workflow: a.Workflow, Run: a.Run, Keeper: k, Scope: scope,
+				Workflow: a.Workflow, Run: a.Run, Submitted: a.Submitted, Keeper: k, Scope: scope,
 				Environ: s.Environ, Overrides: a.Options.Env,
 				Secrets: func() []string { return runs.Secrets(a.Workflow, s.Environ, a.Options.Env) },
 				Past:    runs.NewPast(st, a.Workflow.Application, s.Trouble), Force: a.Options.Force, ForceJobs: a.Options.ForceJobs,

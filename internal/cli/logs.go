@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,14 +84,14 @@ func (c *command) logs(ctx context.Context, s Runs, args []string, f *logFlags) 
 	case f.all:
 		return c.allLogs(ctx, s, &d, f)
 	case len(args) == 1:
-		return lostLog(c.log(ctx, s, d.View.Run, "", d.View.Log, f), "run %d has no log: %s is not there", d.View.Run, d.View.Log)
+		return lostLog(c.log(ctx, s, &d.View, "", d.View.Log, f), "run %d has no log: it %s", d.View.Run, absent(d.View.Log, d.View.SubmittedAt))
 	}
 	i, err := runs.JobIn(d.Workflow, run.JobID(args[1]))
 	if err != nil {
 		return err
 	}
 	j := &d.View.Jobs[i]
-	err = c.log(ctx, s, d.View.Run, j.ID, j.Log, f)
+	err = c.log(ctx, s, &d.View, j.ID, j.Log, f)
 	if fault.CodeOf(err) == fault.NotFound {
 		return noJobLog(&d.View, j)
 	}
@@ -114,13 +115,21 @@ func noJobLog(v *runs.View, j *runs.JobView) error {
 	case j.Command == "":
 		return fault.New(fault.NotFound, "job %s of run %d has no log, because it has no command", j.ID, v.Run).WithHint("%s", hint)
 	default:
-		return fault.New(fault.NotFound, "the log of job %s of run %d is not there: %s", j.ID, v.Run, j.Log).WithHint("%s", hint)
+		return fault.New(fault.NotFound, "the log of job %s of run %d %s", j.ID, v.Run, absent(j.Log, v.SubmittedAt)).WithHint("%s", hint)
 	}
 }
 
+// absent says of a log file why it is not shown.
+func absent(path string, submitted time.Time) string {
+	if joblog.Older(path, submitted) {
+		return "is older than the run, so another history's: " + path
+	}
+	return "is not there: " + path
+}
+
 // log shows one log file.
-func (c *command) log(ctx context.Context, s Runs, id run.ID, job run.JobID, path string, f *logFlags) error {
-	return s.Log(ctx, log{run: id, job: job, path: path, tail: f.tail, follow: f.follow}, c.logWriter(f))
+func (c *command) log(ctx context.Context, s Runs, v *runs.View, job run.JobID, path string, f *logFlags) error {
+	return s.Log(ctx, log{run: v.Run, submitted: v.SubmittedAt, job: job, path: path, tail: f.tail, follow: f.follow}, c.logWriter(f))
 }
 
 // tailAt returns the last lines of a file and the place behind them. A job may write
@@ -171,7 +180,7 @@ func (c *command) allLogs(ctx context.Context, s Runs, d *runs.Details, f *logFl
 			before = ""
 		}
 		head := &onFirstWrite{w: c.Out, head: before + p.bold(header) + "\n"}
-		switch err := c.oneOfAll(ctx, s, head, log{run: d.View.Run, job: j.ID, path: j.Log, tail: f.tail}, f); {
+		switch err := c.oneOfAll(ctx, s, head, log{run: d.View.Run, submitted: d.View.SubmittedAt, job: j.ID, path: j.Log, tail: f.tail}, f); {
 		case fault.CodeOf(err) == fault.NotFound:
 			continue // it has not run
 		case err != nil:

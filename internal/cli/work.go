@@ -42,11 +42,13 @@ type Runs interface {
 
 // log names the log of a run, or of one of its jobs, and says what of it is wanted.
 type log struct {
-	run    run.ID
-	job    run.JobID // empty: the run's own
-	path   string
-	tail   int  // begin with the last lines; -1: with the first
-	follow bool // go on until the run has ended
+	run  run.ID
+	job  run.JobID // empty: the run's own
+	path string
+	// submitted is when the run was: an older file is not of it. Zero: it is known to be.
+	submitted time.Time
+	tail      int  // begin with the last lines; -1: with the first
+	follow    bool // go on until the run has ended
 }
 
 // execution is an attempt that somebody watches from here.
@@ -98,6 +100,12 @@ func (h here) Resume(ctx context.Context, r store.Run, req runs.Resume) (executi
 // Log reads the file.
 func (h here) Log(ctx context.Context, l log, w io.Writer) error {
 	from := int64(0)
+	if joblog.Older(l.path, l.submitted) {
+		if !l.follow {
+			return fault.New(fault.NotFound, "there is no log file").WithAt(l.path)
+		}
+		l.tail = 0 // of another history's
+	}
 	if l.tail >= 0 {
 		end, at, err := tailAt(l.path, l.tail)
 		if err != nil && (fault.CodeOf(err) != fault.NotFound || !l.follow) {

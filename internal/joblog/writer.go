@@ -46,6 +46,7 @@ func Open(path string, limit int64, m *mask.Masker) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	hold(f)
 	w := newWriter(f, limit, m, lastByte(f, info.Size()))
 	w.path, w.size = path, info.Size()
 	return w, nil

@@ -25,7 +25,9 @@ var _ engine.Runner = (*Runner)(nil)
 type Config struct {
 	Workflow *workflow.Workflow
 	Run      run.ID
-	Keeper   keeper.Keeper // of this runner alone, which closes it
+	// Submitted is when the run was: an older log of its name is another history's.
+	Submitted time.Time
+	Keeper    keeper.Keeper // of this runner alone, which closes it
 	// Environ is the environment that jobs may inherit from, NAME=value.
 	Environ []string
 	// Overrides win over every other variable.

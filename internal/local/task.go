@@ -27,6 +27,7 @@ type task struct {
 	ended  bool   // before this program took it up
 	found  *found // of a job that says what it reads or makes, once it is clear that it runs
 
+	older  error  // why a log of another history was not set aside
 	mu      sync.Mutex // guards the three below: a stop may come at any moment of the execution
 	ordered *engine.Stop
 	process string // the ID of the process that runs; empty for none
@@ -132,6 +133,9 @@ func (t *task) execute() run.Outcome {
 		}
 	}
 	var notes []keeper.Note
+		if t.ID.Try == 1 {
+			t.older = joblog.SetAside(t.logPath(), t.runner.cfg.Submitted)
+		}
 	if fate == keeper.Unstarted {
 		notes = t.notes(env)
 		if len(t.job.PreChecks) > 0 {
@@ -176,6 +180,9 @@ func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 	c := checks{task: t, stage: "pre", env: env, log: log}
 	c.from, c.to = log.Range()
 	detail := c.run(t.job.PreChecks)
+	if t.older != nil {
+		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: joblog.Mixed + t.older.Error()})
+	}
 	o, stopped := t.stopped()
 	switch {
 	case detail == "":

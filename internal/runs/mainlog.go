@@ -31,8 +31,12 @@ func OpenMainLog(a Attempt) (*MainLog, error) {
 	wf := a.Workflow
 	l := &MainLog{teller: NewTeller(wf), id: a.Run, attempt: a}
 	l.paths = [2]string{joblog.MainPath(wf.LogDir, wf.Application, a.Run), joblog.AppPath(wf.LogDir, wf.Application)}
+	older := joblog.SetAside(l.paths[0], a.Submitted)
 	if err := l.open(); err != nil {
 		return nil, err
+	}
+	if older != nil {
+		l.main.Note(joblog.Warning, joblog.Mixed+older.Error())
 	}
 	return l, nil
 }
