@@ -71,24 +71,24 @@ func (f *ProcessFacts) groups() Check {
 	return ok("control groups", text)
 }
 
-// limits says which limits of jobs hold here. Nothing is wrong without, unless a job has
-// some: then its run says so.
+// limits says which limits of jobs hold here. Without them jobs run as well, and what
+// their limits promise does not hold: their runs say so, too.
 func (f *ProcessFacts) limits() Check {
 	g := &f.Groups
 	why := g.NoLimits
 	if !g.Leaves {
 		why = "a job can't have a control group of its own"
 	}
-	const help = "; run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
+	const help = "run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
 	switch {
 	case g.Leaves && g.Memory && g.PIDs:
 		return ok("job limits", "memory_limit and max_processes are enforced")
 	case g.Leaves && g.Memory:
-		return ok("job limits", "memory_limit is enforced, max_processes is not ("+why+")"+help)
+		return limited("job limits", "memory_limit is enforced, max_processes is not ("+why+")", help)
 	case g.Leaves && g.PIDs:
-		return ok("job limits", "max_processes is enforced, memory_limit is not ("+why+")"+help)
+		return limited("job limits", "max_processes is enforced, memory_limit is not ("+why+")", help)
 	}
-	return ok("job limits", "memory_limit and max_processes can't be enforced ("+why+")"+help)
+	return limited("job limits", "memory_limit and max_processes can't be enforced ("+why+")", help)
 }
 
 func (f *ProcessFacts) namespace() Check {

@@ -36,7 +36,7 @@ func fine() *Facts {
 	}
 }
 
-const limitsHelp = "; run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
+const limitsHelp = " -> run in a group of your own: systemd-run --user --scope -p Delegate=yes, or in a service Delegate=yes with DelegateSubgroup=executioner-engine"
 
 // lines writes checks so that they can be compared at a glance.
 func lines(checks []Check) []string {
@@ -128,7 +128,7 @@ func TestEachFact(t *testing.T) {
 			"no leaves", func(f *Facts) { f.Processes.Groups = cgroup.Support{NoLeaves: "version 1 only"} },
 			[]string{
 				"ok processes/control groups: a job can't have a control group of its own (version 1 only); its processes are found by mark, cookie, session and parent instead",
-				"ok processes/job limits: memory_limit and max_processes can't be enforced (a job can't have a control group of its own)" + limitsHelp,
+				"limited processes/job limits: memory_limit and max_processes can't be enforced (a job can't have a control group of its own)" + limitsHelp,
 			},
 		},
 		{
@@ -140,15 +140,15 @@ func TestEachFact(t *testing.T) {
 				g := &f.Processes.Groups
 				g.NoLimits, g.Memory, g.PIDs = "not enabled", false, false
 			},
-			[]string{"ok processes/job limits: memory_limit and max_processes can't be enforced (not enabled)" + limitsHelp},
+			[]string{"limited processes/job limits: memory_limit and max_processes can't be enforced (not enabled)" + limitsHelp},
 		},
 		{
 			"no controller memory", func(f *Facts) { f.Processes.Groups.NoLimits, f.Processes.Groups.Memory = "not there", false },
-			[]string{"ok processes/job limits: max_processes is enforced, memory_limit is not (not there)" + limitsHelp},
+			[]string{"limited processes/job limits: max_processes is enforced, memory_limit is not (not there)" + limitsHelp},
 		},
 		{
 			"no controller pids", func(f *Facts) { f.Processes.Groups.NoLimits, f.Processes.Groups.PIDs = "not there", false },
-			[]string{"ok processes/job limits: memory_limit is enforced, max_processes is not (not there)" + limitsHelp},
+			[]string{"limited processes/job limits: memory_limit is enforced, max_processes is not (not there)" + limitsHelp},
 		},
 		{
 			"container", func(f *Facts) { f.Processes.Contained = true },
