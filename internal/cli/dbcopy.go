@@ -26,6 +26,9 @@ their numbers. What is beside them goes along: users, tokens, registered workflo
 audit log, schedules and what became of their times, statistics, fingerprints, incidents
 and messages. A service should be stopped meanwhile, or it goes on in both.
 
+A server's password is taken from EXECUTIONER_DATABASE_PASSWORD or the file that
+EXECUTIONER_DATABASE_PASSWORD_FILE names, when the other side is a file.
+
 In the end both are read and compared: how many there are of each, and a hash over all
 runs and one over the rest, which are the same for the same history whatever database it
 is in. Runs that have not ended are left out, and named; then the exit code is 5.`,
@@ -52,6 +55,9 @@ func (c *command) copyHistory(cmd *cobra.Command, from, to string) (err error) {
 	if from == to || c.Databases.File(from) != "" && c.Databases.File(from) == c.Databases.File(to) {
 		return fault.New(fault.Usage, "both databases are the same").WithHint("executioner db copy FROM TO")
 	}
+	if from, to, err = c.withPasswords(from, to); err != nil {
+		return err
+	}
 	ctx, stop := c.interruptible(cmd.Context())
 	defer stop()
 	source, err := c.openHistory(ctx, from)
@@ -65,6 +71,22 @@ func (c *command) copyHistory(cmd *cobra.Command, from, to string) (err error) {
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	return c.copyBetween(ctx, source, target)
+}
+
+// withPasswords gives the password that the environment has to the side that is a server.
+func (c *command) withPasswords(from, to string) (source, target string, err error) {
+	if source, err = c.withPassword(from); err != nil {
+		return "", "", err
+	}
+	if target, err = c.withPassword(to); err != nil {
+		return "", "", err
+	}
+	if source != from && target != to {
+		return "", "", fault.New(fault.Usage, "there is one password, and both databases are servers").
+			WithHint("copy by way of a file: executioner db copy FROM FILE, and with the other password executioner db copy FILE TO; or leave %s and %s unset, and let PostgreSQL find the passwords in ~/.pgpass",
+				passwordVariable, passwordFileVariable)
+	}
+	return source, target, nil
 }
 
 func (c *command) copyBetween(ctx context.Context, from, to store.Store) error {

@@ -47,19 +47,25 @@ func (c *command) databasePath() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	password, err := c.secret(passwordVariable, passwordFileVariable)
-	if err != nil {
-		return "", err
-	}
-	if password != "" {
-		return c.WithPassword(address, password)
-	}
 	path := c.Databases.File(address)
 	if path == "" {
-		return address, nil
+		return c.withPassword(address)
 	}
 	abs, err := filepath.Abs(path)
 	return abs, fault.Wrap(err, fault.Unavailable, "the current directory is not known")
+}
+
+// withPassword returns the address of a server with the password that is given beside it.
+// That of a file needs none.
+func (c *command) withPassword(address string) (string, error) {
+	if c.Databases.File(address) != "" {
+		return address, nil
+	}
+	password, err := c.secret(passwordVariable, passwordFileVariable)
+	if err != nil || password == "" {
+		return address, err
+	}
+	return c.WithPassword(address, password)
 }
 
 func (c *command) databaseAddress() (string, error) {
