@@ -136,7 +136,7 @@ func (c *command) tellCancelled(ctx context.Context, s Runs, r store.Run) error 
 		return err
 	}
 	v := runs.Row(r)
-	fmt.Fprintf(c.Out, "run %d ended: %s%s, %s\n", r.ID, v.State, runWhy(&v), counts(v.Counts))
+	fmt.Fprintf(c.Out, "run %d ended: %s%s, %s\n", r.ID, v.State, runWhy(&v), counts(&v))
 	if v.State != run.Success {
 		fmt.Fprintf(c.Out, "go on: executioner resume %d%s\n", r.ID, c.databaseFlag())
 	}

@@ -212,7 +212,7 @@ func (c *command) printRuns(views []runs.View) error {
 	for i := range views {
 		v := &views[i]
 		t.add(v.Run.String(), "#"+itoa(v.Attempt), oneLine(v.Application), stateOf(v), stamp(v.StartedAt),
-			lasted(v.StartedAt, v.EndedAt, now), fmt.Sprintf("%d/%d", v.Counts.Succeeded, v.Counts.Total))
+			lasted(v.StartedAt, v.EndedAt, now), listedCounts(&v.Counts))
 	}
 	p := c.paint()
 	return t.print(c.Out, "", func(row, column int, padded string) string {
@@ -225,6 +225,16 @@ func (c *command) printRuns(views []runs.View) error {
 			return padded
 		}
 	})
+}
+
+// listedCounts is how many of a run's jobs are done. Those that were skipped are why a run
+// with fewer than all may have succeeded.
+func listedCounts(c *run.Counts) string {
+	s := itoa(c.Succeeded) + "/" + itoa(c.Total)
+	if c.Skipped > 0 {
+		s += ", " + itoa(c.Skipped) + " skipped"
+	}
+	return s
 }
 
 // lasted is how long something took, or takes so far.

@@ -92,7 +92,7 @@ func (c *command) showTotals(w *bufio.Writer, d *runs.Details) {
 	fmt.Fprintf(w, "  directory  %s\n", oneLine(v.WorkingDir))
 	fmt.Fprintf(w, "  started    %s\n", stamp(v.StartedAt))
 	fmt.Fprintf(w, "  ended      %s%s\n", stamp(v.EndedAt), took(v.Seconds))
-	fmt.Fprintf(w, "  jobs       %s\n", counts(tally(v)))
+	fmt.Fprintf(w, "  jobs       %s\n", counts(v))
 	fmt.Fprintf(w, "  log        %s\n", oneLine(name(v.Log)))
 	if len(d.Attempts) < 2 {
 		return

@@ -28,7 +28,7 @@ func (c *command) summarise(w io.Writer, d runs.Details) {
 	fmt.Fprintf(w, "\n%s  run %d%s  %s\n", p.bold(clean(v.Application)), v.Run, again(v.Attempt), p.state(v.State, p.bold(v.State.String())))
 	fmt.Fprintf(w, "  started    %s\n", stamp(v.StartedAt))
 	fmt.Fprintf(w, "  ended      %s%s\n", stamp(v.EndedAt), took(v.Seconds))
-	fmt.Fprintf(w, "  jobs       %s\n", counts(tally(v)))
+	fmt.Fprintf(w, "  jobs       %s\n", counts(v))
 	fmt.Fprintf(w, "  log        %s\n", name(v.Log))
 	c.summariseFailed(w, d)
 	summariseSkipped(w, v.Jobs)
@@ -39,27 +39,25 @@ func (c *command) summarise(w io.Writer, d runs.Details) {
 	c.next(w, v)
 }
 
-// tally counts the jobs as a person does: what was not needed is not missing, and what
-// has a condition that can't be evaluated has failed.
-func tally(v *runs.View) run.Counts {
-	c := v.Counts
+// counts tells how many of all jobs are done, as lists do. Of those that were skipped it says
+// how many nobody missed; what has a condition that can't be evaluated has failed.
+func counts(v *runs.View) string {
+	c, needless := v.Counts, 0
 	reasons := reasonsOf(v.Jobs)
 	for i := range v.Jobs {
 		switch j := &v.Jobs[i]; {
 		case j.State != run.Skipped || j.Attempt != v.Attempt:
 		case unneeded(j, reasons):
-			c.Total--
-			c.Skipped--
+			needless++
 		case j.Reason == run.ConditionFailed:
 			c.Failed++
 			c.Skipped--
 		}
 	}
-	return c
-}
-
-func counts(c run.Counts) string {
 	s := fmt.Sprintf("%d of %d completed, %d failed, %d skipped", c.Succeeded, c.Total, c.Failed, c.Skipped)
+	if needless > 0 {
+		s += fmt.Sprintf(" (%d not needed)", needless)
+	}
 	if c.Cancelled > 0 {
 		s += fmt.Sprintf(", %d cancelled", c.Cancelled)
 	}
