@@ -70,7 +70,33 @@ func TestPrintRefusesWhatCantBeRead(t *testing.T) {
 	}
 }
 
-// The examples are written as they would be printed, so that people see one style.
+// The examples, and what init writes, are written as fmt would write them, so that people see
+// one style.
+func TestExamplesAreFormatted(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"*.*", "*/*.yaml", "*/*/*.yaml"} {
+		found, err := filepath.Glob("../../examples/" + pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatal(pattern, found, err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range append(files, "../cli/init.yaml") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := Source{file, bytes.ReplaceAll(data, []byte("@"), nil)}
+		p, err := Print(src, FormatOf(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(p.Text) != string(src.Data) {
+			t.Errorf("executioner fmt would change %s", file)
+		}
+	}
+}
+
 func TestExamplesSurvivePrinting(t *testing.T) {
 	files, err := filepath.Glob("../../examples/*.*")
 	if err != nil || len(files) == 0 {
