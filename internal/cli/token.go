@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -40,13 +43,13 @@ const (
 
 func (c *command) tokenCreateCommand() *cobra.Command {
 	var grants []string
-	var expires string
+	var expires, output string
 	cmd := &cobra.Command{
 		Use:   "create USER NAME",
 		Short: "Make a token and show it, this once",
 		Long: `Make a token and print it. It is not kept and can't be shown again: put it where the
-program finds it, such as a file that only its user can read.`,
-		Example: `  executioner token create ci nightly --grant operator:billing > token
+program finds it. With --output it goes into a new file that only you can read.`,
+		Example: `  executioner token create ci nightly --grant operator:billing --output token
   executioner token create ann laptop --json | jq -r .token`,
 		Args: exactly(2, "a user and a name for the token"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,18 +66,15 @@ program finds it, such as a file that only its user can read.`,
 				return err
 			}
 			return c.withAccounts(cmd, false, func(ctx context.Context, a accounts) error {
-				made, err := a.AddToken(ctx, t)
-				if err != nil {
-					return err
-				}
-				return c.printMadeToken(&made)
+				return c.createToken(ctx, a, t, output)
 			})
 		},
 	}
 	cmd.Flags().StringArrayVar(&grants, "grant", nil, "a `GRANT`: ROLE or ROLE:APPLICATION (repeatable; default: all that the user has now)")
 	c.completeFlag(cmd, "grant", completeRoles)
 	cmd.Flags().StringVar(&expires, "expires", tokenLife, expiryHelp)
-	c.jsonFlag(cmd, "the token, with its text")
+	cmd.Flags().StringVar(&output, "output", "", "write the token into a new `FILE` that only you can read, and not to the standard output")
+	c.jsonFlag(cmd, "the token, with its text unless --output has it")
 	return cmd
 }
 
@@ -90,18 +90,60 @@ func parseExpiry(text string, now time.Time) (time.Time, error) {
 	return now.Add(life), nil
 }
 
-func (c *command) printMadeToken(t *wire.MadeToken) error {
+// createToken makes a token, and shows it or puts it into a new file.
+func (c *command) createToken(ctx context.Context, a accounts, t store.Token, output string) error {
+	if output == "" {
+		made, err := a.AddToken(ctx, t)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			c.printJSON(c.Out, made)
+			return nil
+		}
+		fmt.Fprintln(c.Out, made.Text)
+		return c.sayToken(&made.Token)
+	}
+	f, err := newTokenFile(output) // first, so that no token is nowhere
+	if err != nil {
+		return err
+	}
+	made, err := a.AddToken(ctx, t)
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(output))
+	}
+	_, err = f.WriteString(made.Text + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fault.New(fault.Unavailable, "token %s was made and can't be written: %v", made.ID, err).
+			WithHint("it is of no use: executioner token revoke %s", made.ID)
+	}
 	if c.json {
-		c.printJSON(c.Out, t)
+		c.printJSON(c.Out, made.Token)
 		return nil
 	}
-	fmt.Fprintln(c.Out, t.Text)
+	return c.sayToken(&made.Token)
+}
+
+// sayToken tells of a new token without its text.
+func (c *command) sayToken(t *wire.Token) error {
 	until := "never ends"
 	if t.Expires != nil {
 		until = "ends on " + stamp(t.Expires)
 	}
 	fmt.Fprintf(c.Err, "token %s of %s%s, %s; it is not shown again\n", t.ID, t.User, oneLine(grantList(t.Grants)), until)
 	return nil
+}
+
+// newTokenFile makes an empty file that only its user can read.
+func newTokenFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil, fault.New(fault.Conflict, "%s is there already, and was left alone", path).WithHint("no token was made; name another file")
+	case err != nil:
+		return nil, fault.Wrap(err, fault.Unavailable, "the token can't be written, so none was made")
+	}
+	return f, nil
 }
 
 func (c *command) tokenListCommand() *cobra.Command {
