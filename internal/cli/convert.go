@@ -23,7 +23,8 @@ func (c *command) convertCommand() *cobra.Command {
 
   bash       a shell script: exports become env_variables, each command a job that waits
              for the one before it; functions and settings go into the jobs that need them
-  cron       a crontab: each line is a job, its schedule a comment
+  cron       a crontab: each line is a job; the time of the only line is the schedule of the
+             workflow, those of several are comments
   makefile   the targets that TARGET (or the first one) needs, with their dependencies
   sql-list   a list of SQL scripts for SQL*Plus, one after the other, with checks
 

@@ -94,6 +94,7 @@ func TestRefused(t *testing.T) {
 		{"bash", "echo\nif true; then\n", fault.InvalidWorkflow, "a.x:2:10: "},
 		{"cron", "# nothing\nMAILTO=x\n", fault.InvalidWorkflow, "a.x has nothing to run"},
 		{"cron", "1 2 3\n", fault.InvalidWorkflow, "a.x:1: this is no line of a crontab"},
+		{"cron", "1 2 * * * a\n99 2 * * * x\n", fault.InvalidWorkflow, "a.x:2: this is no time: 99 2 * * *: it has the minute"},
 		{"cron", "@daily\n", fault.InvalidWorkflow, "a.x:1: this is no line of a crontab"},
 		{"cron", "it is (not) a crontab at all\n", fault.InvalidWorkflow, "a.x:1: this is no line of a crontab"},
 		{"makefile", "", fault.InvalidWorkflow, "a.x has nothing to run"},

@@ -3,10 +3,12 @@ package convert
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/executionerhq/executioner/client"
 	"github.com/executionerhq/executioner/internal/fault"
+	"github.com/executionerhq/executioner/internal/schedule"
 )
 
 // crontab is what the lines of a crontab have said so far.
@@ -15,7 +17,9 @@ type crontab struct {
 	system  bool       // lines have a user before the command
 	shell   string     // that runs commands, where it is not /bin/sh
 	vars    client.Env // as they are now
-	remarks []string   // comments since the last line that was none
+	zone    string     // CRON_TZ, as it is now
+	times   []client.Schedule
+	remarks []string // comments since the last line that was none
 }
 
 var (
@@ -24,12 +28,13 @@ var (
 	cronWord     = regexp.MustCompile(`^@[a-z]+$`)
 )
 
-// cron makes a job of each line, with its schedule as a comment.
+// cron makes a job of each line. Its schedule is that of the workflow where there is no other
+// line, and a comment else.
 func (r *Result) cron(src Source) error {
 	c := &crontab{Result: r, vars: client.Env{}, system: systemTab(src)}
 	r.Flow.WorkingDir = "~" // where cron starts commands
 	r.head = append(r.head, "Made of the crontab "+src.Name+". Each line is a job; none depends on another.")
-	r.note(0, "when a line ran is a comment here, since a schedule starts all jobs of a workflow. To keep different times, extract a file for each (executioner extract) and give it schedules, or let cron run these")
+	notes := len(r.Notes)
 	number := 0
 	for line := range strings.Lines(string(src.Data)) {
 		number++
@@ -37,10 +42,18 @@ func (r *Result) cron(src Source) error {
 			return err
 		}
 	}
+	if len(r.Flow.Jobs) == 1 && len(c.times) == 1 {
+		r.Flow.Schedules = c.times
+		return nil
+	}
+	r.note(0, "when a line ran is a comment here, since a schedule starts all jobs of a workflow. To keep different times, extract a file for each (executioner extract) and give it schedules, or let cron run these")
+	last := len(r.Notes) - 1
+	r.Notes = slices.Insert(r.Notes[:last], notes, r.Notes[last])
 	return nil
 }
 
-// systemTab reports whether lines name a user: those of /etc/crontab and /etc/cron.d do.
+// systemTab reports whether lines name a user: those of /etc/crontab and /etc/cron.d do, and
+// those of which each has a word before its command and one of these is root.
 func systemTab(src Source) bool {
 	dir, base := filepath.Split(filepath.ToSlash(src.Name))
 	if base == "crontab" && strings.HasSuffix(dir, "etc/") || strings.HasSuffix(dir, "/cron.d/") {
@@ -52,7 +65,31 @@ func systemTab(src Source) bool {
 			return true
 		}
 	}
-	return false
+	return namesRoot(src)
+}
+
+func namesRoot(src Source) bool {
+	root := false
+	for line := range strings.Lines(string(src.Data)) {
+		text := strings.TrimSpace(line)
+		if text == "" || text[0] == '#' || cronVariable.MatchString(text) {
+			continue
+		}
+		before, command := split(text, timeFields(text)+1)
+		if command == "" {
+			return false
+		}
+		root = root || before[len(before)-1] == "root"
+	}
+	return root
+}
+
+// timeFields is how many words of a line say when.
+func timeFields(text string) int {
+	if cronWord.MatchString(strings.Fields(text)[0]) {
+		return 1
+	}
+	return 5
 }
 
 func (c *crontab) line(src Source, number int, text string) error {
@@ -68,10 +105,7 @@ func (c *crontab) line(src Source, number int, text string) error {
 		c.variable(number, m[1], unquote(m[2]))
 		return nil
 	}
-	fields := 5
-	if cronWord.MatchString(strings.Fields(text)[0]) {
-		fields = 1
-	}
+	fields := timeFields(text)
 	words, command := split(text, fields)
 	for _, w := range words {
 		if fields == 5 && !cronField.MatchString(w) {
@@ -88,8 +122,25 @@ func (c *crontab) line(src Source, number int, text string) error {
 		return fault.New(fault.InvalidWorkflow, "%s:%d: this is no line of a crontab: %s", src.Name, number, shown(text)).
 			WithHint("it has five fields of time, or a word such as @daily, then a command")
 	}
-	c.add(number, strings.Join(words, " "), user, command)
+	when := strings.Join(words, " ")
+	if err := c.time(when); err != nil {
+		return fault.New(fault.InvalidWorkflow, "%s:%d: this is no time: %s: it %v", src.Name, number, when, err)
+	}
+	c.add(number, when, user, command)
 	return nil
+}
+
+// time takes note of when a line is run. Of a ~, which stands for a time by chance, there
+// is no schedule, and nothing is refused.
+func (c *crontab) time(when string) error {
+	if when == "@reboot" || strings.Contains(when, "~") {
+		return nil
+	}
+	_, err := schedule.ParseCron(when)
+	if err == nil {
+		c.times = append(c.times, client.Schedule{Name: "cron", Cron: when, TimeZone: c.zone})
+	}
+	return err
 }
 
 // split returns the first n words of a text and what follows them.
@@ -133,6 +184,7 @@ func (c *crontab) variable(number int, name, value string) {
 	case "CRON_TZ", "TZ":
 		c.note(number, "%s=%s is about the schedules", name, value)
 		if name == "CRON_TZ" {
+			c.zone = value
 			return
 		}
 	}
