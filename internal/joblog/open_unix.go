@@ -4,9 +4,12 @@ package joblog
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/executionerhq/executioner/internal/fault"
@@ -82,6 +85,9 @@ func lock(f *os.File) error {
 func openFault(path string, err error) error {
 	hint := "Check that log_dir may be written to by this user and that its disk has space."
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		hint = "Set another log_dir."
+		err = denied(path, cause(err))
 	case errors.Is(err, syscall.ELOOP):
 		hint = "It is a symbolic link, which is not followed. Remove it, or set log_dir to where it leads."
 	case errors.Is(err, errNotRegular), errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.EISDIR):
@@ -91,6 +97,28 @@ func openFault(path string, err error) error {
 		Code: fault.Unavailable, Msg: "can't open the log file", Hint: hint, Op: "open log", At: path,
 		Err: cause(err),
 	}
+}
+
+// denied says whose the directory is in which nothing may be written, where that explains it:
+// that of the log, or the first above it that is there.
+func denied(path string, err error) error {
+	owner, at := -1, filepath.Dir(path)
+	for ; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if info, statErr := os.Stat(at); statErr == nil {
+			if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+				owner = int(stat.Uid)
+			}
+			break
+		}
+	}
+	if owner < 0 || owner == os.Geteuid() {
+		return err
+	}
+	who := "uid " + strconv.Itoa(owner)
+	if u, lookupErr := user.LookupId(strconv.Itoa(owner)); lookupErr == nil {
+		who = u.Username
+	}
+	return fmt.Errorf("%w: %s belongs to %s: set another log_dir, or have it removed", err, at, who)
 }
 
 // readFault says why a log file can't be read.
