@@ -51,6 +51,13 @@ func TestErrors(t *testing.T) {
 			Error{Code: CodeNotFound, Message: "the server answered 404 Not Found", Hint: "is this an executioner server, and not older than this program?", Status: 404},
 			4,
 		},
+		"TLS is wanted": {
+			func(w http.ResponseWriter) {
+				http.Error(w, "Client sent an HTTP request to an HTTPS server.", http.StatusBadRequest)
+			},
+			Error{Code: CodeUsage, Message: "the server answered 400 Bad Request", Hint: "it speaks https: give its address as https://HOST:PORT", Status: 400},
+			2,
+		},
 		"elsewhere": {
 			func(w http.ResponseWriter) {
 				w.Header().Set("Location", "https://evil.example.org/")

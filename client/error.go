@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -77,7 +78,7 @@ func refused(resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	var p wire.Problem
 	if kind != wire.ProblemType && kind != "application/json" || json.Unmarshal(body, &p) != nil || p.Code == "" {
-		return stranger(resp)
+		return stranger(resp, body)
 	}
 	message := p.Detail
 	var cause error
@@ -93,15 +94,28 @@ func refused(resp *http.Response) error {
 }
 
 // stranger is an answer that is not of our making: of a proxy, or of another program.
-func stranger(resp *http.Response) error {
+func stranger(resp *http.Response, body []byte) error {
 	f := fault.New(known("", resp.StatusCode), "the server answered %s", resp.Status)
 	switch {
 	case resp.StatusCode/100 == 3:
 		f.Hint = "it sends elsewhere, to " + resp.Header.Get("Location") + ": name that server if it is the right one"
+	case resp.StatusCode == http.StatusBadRequest && wantsTLS(body):
+		f.Hint = "it speaks https: give its address as https://HOST:PORT"
 	case f.Code == fault.NotFound || f.Code == fault.Unsupported:
 		f.Hint = "is this an executioner server, and not older than this program?"
 	}
 	return &Error{Code: f.Code, Message: f.Msg, Hint: f.Hint, Status: resp.StatusCode, cause: f}
+}
+
+// wantsTLS reports whether that is what a server says that was spoken to without TLS: one
+// written in Go, nginx and Apache.
+func wantsTLS(body []byte) bool {
+	for _, said := range []string{"HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled"} {
+		if bytes.Contains(body, []byte(said)) {
+			return true
+		}
+	}
+	return false
 }
 
 // known returns a code of this program for one that it may not know.
