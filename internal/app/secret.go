@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,26 +24,36 @@ const (
 )
 
 // secrets returns the values of a workflow's secrets, in their order. service says whose
-// environ it is, for the hint. The fault about one
-// that can't be had names it and where it comes from, never its value.
+// environ it is, for the hint. The fault about those
+// that can't be had names each and where it comes from, never its value.
 func secrets(ctx context.Context, environ []string, service bool, wf *workflow.Workflow) ([]string, error) {
+	type read struct {
+		value string
+		err   error
+	}
 	values := make([]string, len(wf.Secrets))
-	known := make(map[string]string, len(values))
+	known := make(map[string]read, len(values))
+	var missing []string
+	var first *workflow.Secret
 	for i := range wf.Secrets {
 		s := &wf.Secrets[i]
-		value, ok := known[s.Source()]
+		r, ok := known[s.Source()]
 		if !ok {
 			raw, err := secret(ctx, environ, wf.WorkingDir, s)
+			r = read{err: err}
 			if err == nil {
-				value, err = usable(raw)
+				r.value, r.err = usable(raw)
 			}
-			if err != nil {
-				return nil, fault.New(fault.InvalidConfig, "the secret %s can't be had from %s: %v", s.Name, s.Source(), err).
-					WithHint("%s", lookedFor(service, s))
-			}
-			known[s.Source()] = value
+			known[s.Source()] = r
 		}
-		values[i] = value
+		if r.err != nil {
+			missing = append(missing, fmt.Sprintf("the secret %s can't be had from %s: %v", s.Name, s.Source(), r.err))
+			first = cmp.Or(first, s)
+		}
+		values[i] = r.value
+	}
+	if first != nil {
+		return nil, fault.New(fault.InvalidConfig, "%s", strings.Join(missing, "; ")).WithHint("%s", lookedFor(service, first))
 	}
 	return values, nil
 }

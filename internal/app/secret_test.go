@@ -66,6 +66,15 @@ func TestSecretsThatCantBeHad(t *testing.T) {
 	}
 }
 
+func TestAllMissingSecretsAreTold(t *testing.T) {
+	wf := &workflow.Workflow{Secrets: []workflow.Secret{{Name: "A", Env: "A"}, {Name: "B", Env: "B"}, {Name: "C", Env: "C"}}}
+	_, err := secrets(t.Context(), []string{"B=tiger"}, false, wf)
+	want := "the secret A can't be had from the variable A: it is not set; the secret C can't be had from the variable C: it is not set"
+	if err == nil || err.Error() != want || fault.HintOf(err) != "nothing was run" {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // Whoever submits a run to a service learns where its secrets are looked for.
 func TestHintOfASecret(t *testing.T) {
 	for _, tt := range []struct {

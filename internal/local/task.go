@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,10 +115,8 @@ func (t *task) execute() run.Outcome {
 		return run.Failure(run.Lost, "nobody can know how it ended: the program that ran it is gone")
 	}
 	if fate == keeper.Unstarted {
-		for i := range t.runner.cfg.Workflow.Secrets {
-			if s := &t.runner.cfg.Workflow.Secrets[i]; s.Value == "" {
-				return run.Failure(run.StartFailed, "the secret "+s.Name+" is not known here")
-			}
+		if o := t.unknownSecrets(); o != nil {
+			return *o
 		}
 	}
 	env, missing := t.fill()
@@ -148,6 +147,26 @@ func (t *task) execute() run.Outcome {
 	o := t.command(env, notes)
 	t.sayWhy(&o)
 	return t.masked(o, env)
+}
+
+// unknownSecrets is how a task ends whose secrets nobody here has read.
+func (t *task) unknownSecrets() *run.Outcome {
+	var names []string
+	for i := range t.runner.cfg.Workflow.Secrets {
+		if s := &t.runner.cfg.Workflow.Secrets[i]; s.Value == "" {
+			names = append(names, s.Name)
+		}
+	}
+	why := "the secret " + strings.Join(names, "") + " is not known here"
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+	default:
+		why = "the secrets " + strings.Join(names, ", ") + " are not known here"
+	}
+	o := run.Failure(run.StartFailed, why)
+	return &o
 }
 
 func (t *task) masked(o run.Outcome, env environment) run.Outcome {
