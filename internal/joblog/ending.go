@@ -1,7 +1,9 @@
 package joblog
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/executionerhq/executioner/internal/run"
 )
@@ -22,10 +24,20 @@ func Ending(o run.Outcome) string {
 		s += fmt.Sprintf(", exit code %d", o.ExitCode)
 	case run.Signal:
 		s += fmt.Sprintf(", signal %d", o.Signal)
+	case run.TimedOut:
+		return s + ", " + cmp.Or(o.Detail, string(o.Reason))
 	default:
 		s += ", " + string(o.Reason)
 	}
 	return Join(s, o.Detail)
+}
+
+// Ended is the last line of a try's log: Ending, and how long it took.
+func Ended(o run.Outcome, took time.Duration) string {
+	if o.Reason == run.TimedOut { // which says after how long it had to end
+		return fmt.Sprintf("%s; it took %.3f s", Ending(o), took.Seconds())
+	}
+	return fmt.Sprintf("%s after %.3f s", Ending(o), took.Seconds())
 }
 
 // Join makes one detail of two, either of which may be empty.

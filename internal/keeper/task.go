@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -303,7 +302,7 @@ func (t *task) closeLog(log *joblog.Writer, out *output, o run.Outcome, took tim
 	var stats joblog.Stats
 	var err error
 	if t.spec.Log.End {
-		stats, err = log.End(joblog.Level(o), fmt.Sprintf("%s after %.3f s", joblog.Ending(o), took.Seconds()))
+		stats, err = log.End(joblog.Level(o), joblog.Ended(o, took))
 	} else {
 		stats, err = log.Close()
 	}

@@ -62,7 +62,7 @@ func TestChecks(t *testing.T) {
 		{
 			name: "a check takes too long", command: "echo ran",
 			job:  workflow.Job{PreChecks: checks(check("command", "command", "echo waiting; exec sleep 60", "timeout", "0.1"))},
-			want: failed(run.PrecheckFailed, "command: the command did not end by itself: TIMEOUT, timed_out; timed out after 100ms: waiting", run.NoExitCode, 0),
+			want: failed(run.PrecheckFailed, "command: the command did not end by itself: TIMEOUT, timed out after 100ms: waiting", run.NoExitCode, 0),
 		},
 		{
 			name: "a check is killed", command: "echo ran",

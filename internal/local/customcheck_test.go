@@ -51,7 +51,7 @@ func TestCustomChecks(t *testing.T) {
 		{
 			name:  "takes too long",
 			check: workflow.CustomCheck{Command: "exec sleep 60", Timeout: 100 * time.Millisecond},
-			want:  "own: its command did not end by itself: TIMEOUT, timed_out; timed out after 100ms",
+			want:  "own: its command did not end by itself: TIMEOUT, timed out after 100ms",
 		},
 		{
 			name:  "an answer without an end",

@@ -44,7 +44,7 @@ func TestOutcomes(t *testing.T) {
 			want: run.Outcome{
 				State: run.Timeout, Reason: run.TimedOut, ExitCode: run.NoExitCode, Signal: 15, Detail: "timed out after 100ms", Output: 7,
 			},
-			log: head + "before\nTIME - ERROR - TIMEOUT, timed_out; timed out after 100ms after N s\n",
+			log: head + "before\nTIME - ERROR - TIMEOUT, timed out after 100ms; it took N s\n",
 		},
 		{
 			name: "no shell", command: `printf '%s|' "two words" $HOME`,

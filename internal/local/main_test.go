@@ -139,7 +139,7 @@ func (w *world) stop() {
 
 var (
 	stamp  = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - `)
-	length = regexp.MustCompile(`after \d+\.\d{3} s\n`)
+	length = regexp.MustCompile(`(after|took) \d+\.\d{3} s\n`)
 )
 
 // log returns the log of job "a" with what differs from time to time replaced.
@@ -149,7 +149,7 @@ func (w *world) log() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return length.ReplaceAllString(stamp.ReplaceAllString(string(b), "TIME - "), "after N s\n")
+	return length.ReplaceAllString(stamp.ReplaceAllString(string(b), "TIME - "), "$1 N s\n")
 }
 
 // path names a file in the working directory.

@@ -27,8 +27,8 @@ type task struct {
 	cancel context.CancelFunc
 	ended  bool   // before this program took it up
 	found  *found // of a job that says what it reads or makes, once it is clear that it runs
-
 	older  error  // why a log of another history was not set aside
+
 	mu      sync.Mutex // guards the three below: a stop may come at any moment of the execution
 	ordered *engine.Stop
 	process string // the ID of the process that runs; empty for none
@@ -132,10 +132,10 @@ func (t *task) execute() run.Outcome {
 		}
 	}
 	var notes []keeper.Note
+	if fate == keeper.Unstarted {
 		if t.ID.Try == 1 {
 			t.older = joblog.SetAside(t.logPath(), t.runner.cfg.Submitted)
 		}
-	if fate == keeper.Unstarted {
 		notes = t.notes(env)
 		if len(t.job.PreChecks) > 0 {
 			if o := t.before(env, notes); o != nil {
@@ -180,6 +180,9 @@ func (t *task) notes(env environment) []keeper.Note {
 	if t.found != nil {
 		notes = append(notes, keeper.Note{Level: joblog.Info, Text: fingerprint.Ran + t.found.why})
 	}
+	if t.older != nil {
+		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: joblog.Mixed + t.older.Error()})
+	}
 	for _, w := range env.Warnings {
 		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: w})
 	}
@@ -199,9 +202,6 @@ func (t *task) before(env environment, notes []keeper.Note) *run.Outcome {
 	c := checks{task: t, stage: "pre", env: env, log: log}
 	c.from, c.to = log.Range()
 	detail := c.run(t.job.PreChecks)
-	if t.older != nil {
-		notes = append(notes, keeper.Note{Level: joblog.Warning, Text: joblog.Mixed + t.older.Error()})
-	}
 	o, stopped := t.stopped()
 	switch {
 	case detail == "":
@@ -305,7 +305,7 @@ func (t *task) openLog(masker *mask.Masker) (*joblog.Writer, error) {
 
 // endLog writes how the task ended and closes the log.
 func endLog(log *joblog.Writer, o run.Outcome, took time.Duration, masker *mask.Masker) run.Outcome {
-	_, err := log.End(joblog.Level(o), fmt.Sprintf("%s after %.3f s", joblog.Ending(o), took.Seconds()))
+	_, err := log.End(joblog.Level(o), joblog.Ended(o, took))
 	if err != nil {
 		o.Detail = joblog.Join(o.Detail, masker.String("its log is incomplete: "+err.Error()))
 	}

@@ -3,6 +3,7 @@ package runs
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -255,12 +256,27 @@ var endings = map[run.Reason]string{
 
 func detail(t *run.Transition) string {
 	switch {
-	case t.Detail == "":
-		return ""
+	case t.Detail == "" || t.Reason == run.Interrupted && t.Detail == os.Interrupt.String():
+		return "" // which says it already
+	case t.Reason == run.Signal && t.Outcome != nil:
+		return signalDetail(t.Detail)
 	case strings.HasPrefix(t.Detail, fingerprint.Ran): // why it ran is beside the point of how it ended
 		return by(t.Detail)
 	}
 	return ": " + t.Detail
+}
+
+// signalDetail adds to a signal's number what its name says, and what came with it.
+func signalDetail(text string) string {
+	named, ok := strings.CutPrefix(text, "ended by SIG")
+	if !ok {
+		return ": " + text
+	}
+	name, rest, found := strings.Cut(named, "; ")
+	if found {
+		rest = ": " + rest
+	}
+	return ", SIG" + name + rest
 }
 
 func runSentence(t *run.Transition) string {

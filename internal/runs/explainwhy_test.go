@@ -198,8 +198,20 @@ func TestTellHowLong(t *testing.T) {
 		{end(run.Success, run.Exited, ""), "succeeded after 1.46s", "succeeded"},
 		{end(run.Failed, run.Exited, "x"), "failed with exit code 7 after 1.46s: x", "failed with exit code 7: x"},
 		{
-			end(run.Cancelled, run.Interrupted, "interrupt"), "was stopped after 1.46s, because the run was interrupted: interrupt",
-			"was stopped, because the run was interrupted: interrupt",
+			end(run.Cancelled, run.Interrupted, "interrupt"), "was stopped after 1.46s, because the run was interrupted",
+			"was stopped, because the run was interrupted",
+		},
+		{
+			end(run.Cancelled, run.Interrupted, "terminated"), "was stopped after 1.46s, because the run was interrupted: terminated",
+			"was stopped, because the run was interrupted: terminated",
+		},
+		{
+			end(run.Failed, run.Signal, "ended by SIGKILL"), "was ended by signal 0 after 1.46s, SIGKILL", "was ended by signal 0, SIGKILL",
+		},
+		{
+			end(run.Failed, run.Signal, "ended by SIGABRT (core dumped); its log is incomplete"),
+			"was ended by signal 0 after 1.46s, SIGABRT (core dumped): its log is incomplete",
+			"was ended by signal 0, SIGABRT (core dumped): its log is incomplete",
 		},
 		{end(run.Failed, run.PostcheckFailed, "y"), "ended well after 1.46s, but a post-check failed: y", "ended well, but a post-check failed: y"},
 		{end(run.Failed, run.PrecheckFailed, "y"), "was not run, because a pre-check failed: y", "was not run, because a pre-check failed: y"},
