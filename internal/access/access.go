@@ -181,6 +181,16 @@ func meaning(a Action) string {
 		return " (run a registered workflow)"
 	case RunInline:
 		return " (run or check a workflow that is not registered)"
+	case WorkflowWrite:
+		return " (register a workflow, or a new version of it)"
+	case WorkflowEnable:
+		return " (enable or disable a registered workflow)"
+	case RunMark:
+		return " (declare a job successful by hand)"
+	case SystemRun:
+		return " (drain the service)"
+	case UserManage:
+		return " (change users, and the tokens and sessions of others)"
 	}
 	return ""
 }

@@ -234,6 +234,7 @@ func TestCheck(t *testing.T) {
 		{bob, RunCancel, "x", fault.Forbidden, "user bob may not do run.cancel in application x", "ask an administrator for a role that may: operator"},
 		{bob, RunSubmit, "", fault.Forbidden, "user bob may not do run.submit (run a registered workflow)", "ask an administrator for a role that may: operator for registered workflows, author for any"},
 		{bob, RunInline, "", fault.Forbidden, "user bob may not do run.inline (run or check a workflow that is not registered)", "ask an administrator for a role that may: author"},
+		{bob, WorkflowWrite, "", fault.Forbidden, "user bob may not do workflow.write (register a workflow, or a new version of it)", "ask an administrator for a role that may: author"},
 		{bob, RunRead, "", fault.Forbidden, "user bob may not do run.read", "ask an administrator for a role that may: viewer"},
 		{bob, AuditRead, "x", fault.Forbidden, "user bob may not do audit.read", "ask an administrator for a role that may: admin of all applications"},
 		{bob, "run.steal", "x", fault.Forbidden, "user bob may not do run.steal", "ask an administrator for a role that may: there is none"},
