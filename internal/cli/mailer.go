@@ -85,7 +85,7 @@ func (m *mailer) work(s *runs.Service) {
 
 func (m *mailer) sendOne(s *runs.Service, a runs.Attempt) {
 	if err := m.send(m.ctx, s, a); err != nil {
-		m.log.Warn("a mail was not sent", "run", a.Run, "error", err, "hint", fault.HintOf(err))
+		m.log.Warn("a mail was not sent", append([]any{"run", a.Run}, fault.Attrs(err)...)...)
 	}
 }
 

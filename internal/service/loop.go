@@ -215,7 +215,7 @@ func (s *Service) takeNow(r store.Run) *activity {
 		// It has begun, has ended, or another service was faster.
 	default:
 		s.later[r.ID] = time.Now().Add(againAfter)
-		s.cfg.Log.Error("a run can't go on for now", "run", r.ID, "error", err, "hint", fault.HintOf(err))
+		s.cfg.Log.Error("a run can't go on for now", append([]any{"run", r.ID}, fault.Attrs(err)...)...)
 	}
 	return a
 }

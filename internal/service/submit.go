@@ -41,7 +41,7 @@ func (s *Service) begin(sub runs.Submission) (run.ID, error) {
 	e, err := s.cfg.Runs.Execute(s.ctx, sub)
 	var waits *runs.Waits
 	if errors.As(err, &waits) { // it is recorded: another of it would be a second run
-		s.cfg.Log.Warn("a run can't begin for now", "run", waits.Run, "error", waits.Err, "hint", fault.HintOf(waits.Err))
+		s.cfg.Log.Warn("a run can't begin for now", append([]any{"run", waits.Run}, fault.Attrs(waits.Err)...)...)
 		s.wait(waits.Run, sub.Workflow)
 		return waits.Run, nil
 	}
