@@ -13,6 +13,10 @@ import (
 // other is the label of what came when there were as many series as there may be.
 const other = "other"
 
+// quick are the upper bounds of what takes less than a moment, in seconds: each is three
+// times the one before.
+var quick = [...]float64{0.0001, 0.0003, 0.0009, 0.0027, 0.0081, 0.0243, 0.0729, 0.2187, 0.6561, 1.9683, 5.9049, 17.7147}
+
 // buckets are the upper bounds of durations in seconds: from what a no-op takes to a day.
 var buckets = [...]float64{0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400}
 
@@ -51,11 +55,11 @@ func NewMetrics(max int) *Metrics {
 		active:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "executioner_runs_active", Help: "Runs that this service is executing."}),
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "executioner_store_duration_seconds", Help: "Time that the database took to record.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 3, 12),
+			Buckets: quick[:],
 		}, []string{"operation", "result"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "executioner_event_lag_seconds", Help: "Time from a transition to its publication.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 3, 12),
+			Buckets: quick[:],
 		}),
 	}
 	m.registry.MustRegister(m.runs, m.runTime, m.jobTime, m.queueTime, m.retries, m.active, m.store, m.lag,

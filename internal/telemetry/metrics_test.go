@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,4 +248,22 @@ func TestKeep(t *testing.T) {
 			t.Errorf("%v", entries)
 		}
 	})
+}
+
+func TestBoundsAreShort(t *testing.T) {
+	m := NewMetrics(1)
+	m.stored("begin", time.Now(), nil)
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			for _, b := range metric.GetHistogram().GetBucket() {
+				if text := strconv.FormatFloat(b.GetUpperBound(), 'g', -1, 64); len(text) > len("17.7147") {
+					t.Errorf("%s has le=%q", f.GetName(), text)
+				}
+			}
+		}
+	}
 }
