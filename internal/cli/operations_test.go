@@ -23,8 +23,8 @@ import (
 )
 
 // notForPrograms are operations that a client does not need: those of browsers, those to
-// read, and the same once more under an old path.
-var notForPrograms = []string{"login", "logout", "oidc-login", "oidc-callback", "docs", "docs-js", "docs-css", "old-submit", "old-get-run"}
+// read, those for who has a key and no account, and the same once more under an old path.
+var notForPrograms = []string{"deliver", "login", "logout", "oidc-login", "oidc-callback", "docs", "docs-js", "docs-css", "old-submit", "old-get-run"}
 
 // recorder passes requests on to a server's socket and remembers what was asked for.
 type recorder struct {
@@ -122,6 +122,7 @@ func TestEveryOperation(t *testing.T) {
 	o.changes(failed)
 	o.workflows()
 	o.schedules()
+	o.triggers()
 	o.accounts(r.URL)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/executionerhq/executioner/client"
 	"github.com/executionerhq/executioner/internal/signature"
 )
 
@@ -195,4 +196,31 @@ func TestTriggers(t *testing.T) {
 	said("executioner trigger test flows/build.yaml arrived", "0", "$WORK/inbox/a.csv", "")
 	said("executioner trigger test flows/build.yaml push", "4", "", "did you mean")
 	said("executioner trigger test flows/build.yaml pushed --body none.json", "4", "", "can't be read")
+}
+
+// triggers does what the API can do about triggers.
+func (o *operator) triggers() {
+	_, err := o.c.Register(o.ctx, "hooked", client.Registration{Source: o.text["good.yaml"] + "triggers: [{name: pushed, webhook: {secret: {env: NO_SECRET}}}]\n"})
+	o.ok(err)
+	const id = "hooked/pushed"
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		all, err := o.c.Triggers(o.ctx)
+		o.ok(err)
+		if len(all) == 1 && all[0].ID == id {
+			break
+		}
+		if time.Now().After(deadline) {
+			o.t.Fatalf("the trigger is not seen: %v", all)
+		}
+	}
+	paused, err := o.c.PauseTrigger(o.ctx, id, "works")
+	o.ok(err)
+	known, err := o.c.Trigger(o.ctx, id)
+	o.ok(err)
+	o.same("paused", paused.Paused && known.PausedWhy == "works" && known.Path == "/hooks/hooked/pushed", true)
+	resumed, err := o.c.ResumeTrigger(o.ctx, id)
+	o.ok(err)
+	page, err := o.c.Arrivals(o.ctx, id, client.TimesFilter{})
+	o.ok(err)
+	o.same("arrivals", !resumed.Paused && len(page.Arrivals) == 0, true)
 }

@@ -190,6 +190,7 @@ func ok() *wire { return &wire{left: -1} }
 // round has a service do what is to be done now.
 func (p *program) round() {
 	p.step()
+	p.looked() // before the wait: what was found begins to be recorded by then
 	p.going.Wait()
 }
 

@@ -224,6 +224,10 @@ func (s *site) write(path, text string, at time.Time) {
 func (p *program) look() {
 	p.s.pass(5 * time.Second)
 	p.round()
+}
+
+// looked returns when no directory is being looked at.
+func (p *program) looked() {
 	for {
 		p.mu.Lock()
 		busy := false
@@ -232,12 +236,11 @@ func (p *program) look() {
 		}
 		p.mu.Unlock()
 		if !busy {
-			break
+			return
 		}
 		p.s.must(p.s.Context().Err())
 		<-time.After(time.Millisecond)
 	}
-	p.going.Wait()
 }
 
 func TestFiles(t *testing.T) {
