@@ -174,14 +174,19 @@ func TestFailedCommit(t *testing.T) {
 		if n := count(`SELECT COUNT(*) FROM overrides`); n != want {
 			t.Errorf("%d overrides", n)
 		}
-		fails("renew", func() error {
-			asked, err := s.Renew(ctx, l, time.Hour)
-			if err == nil && len(asked) != want {
-				t.Errorf("%d requests", len(asked))
+		// What does no harm when it is done again is not looked up: it fails, and is repeated.
+		harmless := func(name string, do func() error) {
+			t.Helper()
+			f.commits.Store(1)
+			if err := do(); !errors.Is(err, errDisk) || f.commits.Load() > 0 {
+				t.Errorf("%s, took effect %v: got %v", name, effect, err)
 			}
+		}
+		harmless("renew", func() error {
+			_, err := s.Renew(ctx, l, time.Hour)
 			return err
 		})
-		fails("answer", func() error {
+		harmless("answer", func() error {
 			_, err := s.Answer(ctx, l, nil, want)
 			return err
 		})

@@ -37,7 +37,7 @@ var oracleRenamed = regexp.MustCompile(`\bfile\b`)
 
 // oracleLOBs are the columns that hold large objects. They are written last: Oracle
 // takes binds that may be long after all others.
-var oracleLOBs = []string{"file_path", "working_dir", "detail", "out_detail", "out_values", "options", "body", "note", "grant_list", "paused_why", "given"}
+var oracleLOBs = []string{"file_path", "working_dir", "detail", "out_detail", "out_values", "options", "body", "note", "grant_list", "paused_why", "given", "broken_why"}
 
 const (
 	oracleNextID = `UPDATE run_ids SET last_id = last_id + 1`
